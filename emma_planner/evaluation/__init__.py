@@ -1,0 +1,1 @@
+"""How good is a plan: open-loop metrics and tables."""

@@ -1,0 +1,192 @@
+"""How a model writes actions: as decimal text, or as special tokens. One codec interface.
+
+A codec knows the wording of the question, the format to enforce while decoding, and both
+directions of the conversion. Prompts, decoding masks, parsing and training share it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from emma_planner.planning.chat import ReplyFormat, TextFormat, TokenFormat
+from emma_planner.planning.parsing import PlanParseError, parse_pairs, quote
+from emma_planner.planning.types import DT_S, NUM_STEPS, FloatArray, Reason
+
+CURVATURE_SCALE = 100.0
+"""Prompts write curvature in 1/(100 m), so that two decimals resolve 1e-4 1/m (as OpenEMMA)."""
+
+MAX_SPEED_TOKENS = 256
+SPEED_STEP_MPS = 0.15
+"""Speed bin centres are k * 0.15 m/s: 0 is exact, 38.25 m/s the last, error at most 0.075 m/s."""
+
+NUM_CURVATURE_TOKENS = 255
+MAX_CURVATURE_1PM = 0.25
+"""Square-root companded bins, kappa = sign(u) u^2 / 4 m with u in [-1, 1]; odd, so that straight
+is exact and mirroring maps bin i to 254 - i. Largest error 0.4 % of the range, near full lock."""
+
+
+class ActionCodec(Protocol):
+    """Actions to reply text and back."""
+
+    @property
+    def reply_format(self) -> ReplyFormat:
+        """What the model may write."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Token budget that never cuts a well-formed reply, whatever the tokenizer."""
+        ...
+
+    def instructions(self) -> str:
+        """Return the part of the stage-2 prompt that says how to answer."""
+        ...
+
+    def encode(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
+        """Write ``(10,)`` speeds [m/s] and curvatures [1/m] as the model should."""
+        ...
+
+    def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
+        """Read ``(10,)`` speeds [m/s] and curvatures [1/m] from a reply.
+
+        :raises PlanParseError: with reason ``format`` or ``length``
+        """
+        ...
+
+
+def format_pairs(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
+    """Write actions as prompts do: ``[4.51,0.12],...`` [m/s], [1/(100 m)]."""
+    scaled = np.asarray(curvatures_1pm) * CURVATURE_SCALE
+    pairs = zip(np.asarray(speeds_mps).tolist(), scaled.tolist(), strict=True)
+    return ','.join(f'[{_decimal(speed)},{_decimal(curvature)}]' for speed, curvature in pairs)
+
+
+def _decimal(value: float) -> str:
+    return f'{round(value, 2) + 0.0:.2f}'
+
+
+class TextActions:
+    """Ten ``[speed, curvature x 100]`` pairs as JSON text; any model can write it."""
+
+    _SPEED = r'(?:0|[1-9][0-9]?)\.[0-9]{2}'
+    _CURVATURE = r'-?(?:0|[1-9][0-9]?)\.[0-9]{2}'
+    _REGEX = (
+        rf'\{{"plan":\[\[{_SPEED},{_CURVATURE}\]'
+        rf'(?:,\[{_SPEED},{_CURVATURE}\]){{{NUM_STEPS - 1}}}\]\}}'
+    )
+    _SCHEMA = {
+        'type': 'object',
+        'properties': {
+            'plan': {
+                'type': 'array',
+                'minItems': NUM_STEPS,
+                'maxItems': NUM_STEPS,
+                'items': {
+                    'type': 'array',
+                    'minItems': 2,
+                    'maxItems': 2,
+                    'items': {'type': 'number'},
+                },
+            }
+        },
+        'required': ['plan'],
+        'additionalProperties': False,
+    }
+    reply_format = TextFormat(regex=_REGEX, json_schema=_SCHEMA)
+    max_tokens = len('{"plan":[]}') + NUM_STEPS * len('[99.99,-99.99],') + 1
+    """One token a character at worst, and one to end the reply."""
+
+    def instructions(self) -> str:
+        """Return the answer's form in words, with the scale of each number."""
+        return (
+            f'Give the speed [m/s] and the curvature [1/(100 m), left positive] of the car for '
+            f'the next {NUM_STEPS * DT_S:g} s in steps of {DT_S:g} s: exactly {NUM_STEPS} pairs, '
+            f'the first for the next {DT_S:g} s. Answer with nothing but '
+            '{"plan":[[speed,curvature],...]}, each number with two decimals.'
+        )
+
+    def encode(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
+        """Write the JSON text that ``reply_format`` accepts."""
+        return '{"plan":[' + format_pairs(speeds_mps, curvatures_1pm) + ']}'
+
+    def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
+        """Read ten pairs, tolerant of brackets and spacing; see :func:`parse_pairs`."""
+        values = parse_pairs(text)
+        return values[:, 0], values[:, 1] / CURVATURE_SCALE
+
+
+class ActionTokens:
+    """Ten pairs of one speed token and one curvature token; 20 tokens a plan."""
+
+    speed_tokens = tuple(f'<speed_{k}>' for k in range(MAX_SPEED_TOKENS))
+    curvature_tokens = tuple(f'<curvature_{k}>' for k in range(NUM_CURVATURE_TOKENS))
+    reply_format = TokenFormat(positions=(speed_tokens, curvature_tokens) * NUM_STEPS)
+    max_tokens = 2 * NUM_STEPS + 1
+    _TOKEN = re.compile(r'<(speed|curvature)_(\d+)>')
+
+    def instructions(self) -> str:
+        """Return the answer's form in words."""
+        return (
+            f'Give the speed and the curvature of the car for the next {NUM_STEPS * DT_S:g} s '
+            f'in steps of {DT_S:g} s, as action tokens.'
+        )
+
+    def encode(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
+        """Write the nearest bins; values outside the range take the last bin."""
+        speed_bins = np.rint(np.asarray(speeds_mps) / SPEED_STEP_MPS)
+        speed_bins = np.clip(speed_bins, 0, MAX_SPEED_TOKENS - 1).astype(int)
+        bins = zip(speed_bins, _curvature_bins(np.asarray(curvatures_1pm)), strict=True)
+        return ''.join(self.speed_tokens[s] + self.curvature_tokens[c] for s, c in bins)
+
+    def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
+        """Read ten token pairs as the centres of their bins."""
+        found = self._TOKEN.findall(text)
+        rest = self._TOKEN.sub('', text).strip()
+        if rest or not found:
+            raise PlanParseError(
+                Reason.FORMAT, f'need {2 * NUM_STEPS} action tokens alone, got {quote(text)}'
+            )
+        if len(found) != 2 * NUM_STEPS:
+            raise PlanParseError(
+                Reason.LENGTH, f'need {2 * NUM_STEPS} action tokens, got {len(found)}'
+            )
+        speeds = self._bins(found[0::2], 'speed', MAX_SPEED_TOKENS)
+        curvatures = self._bins(found[1::2], 'curvature', NUM_CURVATURE_TOKENS)
+        return speeds * SPEED_STEP_MPS, curvature_of_bins(curvatures)
+
+    @staticmethod
+    def _bins(found: Sequence[tuple[str, str]], kind: str, count: int) -> FloatArray:
+        for name, index in found:
+            if name != kind or int(index) >= count:
+                raise PlanParseError(
+                    Reason.FORMAT,
+                    f'need a {kind} token below {count} here, got <{name}_{index}>',
+                )
+        return np.array([int(index) for _, index in found], dtype=np.float64)
+
+
+def _curvature_bins(curvatures_1pm: FloatArray) -> FloatArray:
+    half = (NUM_CURVATURE_TOKENS - 1) // 2
+    scaled = np.clip(curvatures_1pm / MAX_CURVATURE_1PM, -1.0, 1.0)
+    levels = np.sign(scaled) * np.sqrt(np.abs(scaled)) * half
+    return np.asarray(_nearest_level(levels, scaled, half) + half)
+
+
+def _nearest_level(levels: FloatArray, scaled: FloatArray, half: int) -> FloatArray:
+    """Round to the bin whose centre is nearest in curvature, not in the companded level."""
+    low = np.clip(np.floor(levels), -half, half)
+    high = np.clip(low + 1, -half, half)
+    error_low = np.abs(scaled - np.sign(low) * (low / half) ** 2)
+    error_high = np.abs(scaled - np.sign(high) * (high / half) ** 2)
+    return np.where(error_high < error_low, high, low).astype(int)
+
+
+def curvature_of_bins(bins: FloatArray) -> FloatArray:
+    """Centres of curvature bins [1/m]; ``bins`` counts from 0 at full right lock."""
+    half = (NUM_CURVATURE_TOKENS - 1) // 2
+    level = (np.asarray(bins, dtype=np.float64) - half) / half
+    return np.asarray(np.sign(level) * level**2 * MAX_CURVATURE_1PM)

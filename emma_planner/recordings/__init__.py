@@ -1,0 +1,1 @@
+"""Recordings on disk: bags in, plan logs and bags out."""
