@@ -1,0 +1,37 @@
+"""Models behind the chat seam; :func:`load_model` picks one by the configuration's model name.
+
+Importing this package imports neither torch nor transformers nor an HTTP client.
+"""
+
+from __future__ import annotations
+
+from emma_planner.config import UNTRAINED, PlannerConfig
+from emma_planner.planning.chat import ChatModel, ModelError
+
+
+def load_model(config: PlannerConfig) -> ChatModel:
+    """Load the model that ``config.model`` names.
+
+    An ``http(s)://`` address is a server; ``untrained`` or ``untrained:<architecture>`` a small
+    random-weight model, built on first use; everything else a checkpoint folder or hub id.
+
+    :raises ModelError: not loadable or not reachable
+    """
+    name = config.model
+    if name.startswith(('http://', 'https://')):
+        from emma_planner.models.openai_client import OpenAIModel
+
+        return OpenAIModel.from_config(config)
+    try:
+        from emma_planner.models.transformers_model import TransformersModel
+        from emma_planner.models.untrained import cached_untrained
+    except ImportError as err:
+        raise ModelError(
+            f'need torch and transformers to run {name!r}, got {type(err).__name__}: {err}; '
+            "install them: pip install 'emma_planner[models]'"
+        ) from err
+    kind, _, architecture = name.partition(':')
+    if kind == UNTRAINED:
+        folder = cached_untrained(architecture or 'qwen3_vl', seed=config.seed)
+        return TransformersModel.from_config(config, str(folder))
+    return TransformersModel.from_config(config)

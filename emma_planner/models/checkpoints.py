@@ -1,0 +1,176 @@
+"""Open a checkpoint (folder or hub id): model, processor, and one clear line when it cannot be.
+
+Only safetensors weights are read and code that comes with a checkpoint is never run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
+from transformers.utils import logging
+
+from emma_planner.models.processors import load_processor
+from emma_planner.planning.chat import ModelError
+
+UNTRAINED_KEY = 'emma_untrained'
+"""True in config.json of a model with random weights; training removes it."""
+
+_DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A model in memory, in evaluation mode, with its processor."""
+
+    model: Any
+    processor: Any
+
+
+def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -> Checkpoint:
+    """Load a multimodal language model.
+
+    :param source: folder or hub id of an ``AutoModelForImageTextToText`` checkpoint
+    :param device: torch device; 'auto' takes CUDA where there is one
+    :param dtype: 'auto' takes bfloat16 on CUDA and float32 elsewhere: on CPUs bfloat16 is slower
+    :raises ModelError: not a checkpoint that can be used
+    """
+    target = _device(device)
+    if dtype == 'auto':
+        dtype = 'bfloat16' if target.type == 'cuda' else 'float32'
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        _check_folder(folder)
+        source = str(folder)
+    elif _looks_like_a_path(source):
+        raise ModelError(f'{source}: need a model folder or a hub id, got no such folder')
+    with _quiet(), _loading(source):
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        _check_architecture(source, config)
+        processor = load_processor(source, config)
+        _check_chat_template(source, processor)
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            source,
+            config=config,
+            dtype=_DTYPES[dtype],
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        _check_weights(source, report)
+        model = model.to(target).eval()
+    _reset_generation(model)
+    return Checkpoint(model, processor)
+
+
+def _device(name: str) -> torch.device:
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as err:
+        raise ModelError(f'need a usable torch device, got {name!r}: {_line(err)}') from err
+    return device
+
+
+def _looks_like_a_path(source: str) -> bool:
+    return source.startswith(('/', '.', '~')) or source.count('/') > 1 or not source
+
+
+def _check_folder(folder: Path) -> None:
+    """Fail before transformers does, which names neither the folder nor what is missing."""
+    config_path = folder / 'config.json'
+    try:
+        config = json.loads(config_path.read_text(encoding='utf-8'))
+    except FileNotFoundError as err:
+        raise ModelError(f'{folder}: need config.json, got {_listing(folder)}') from err
+    except OSError as err:
+        raise ModelError(f'{config_path}: need a readable file, got {err.strerror}') from err
+    except ValueError as err:
+        raise ModelError(f'{config_path}: need valid JSON, got: {_line(err)}') from err
+    if not isinstance(config, dict) or 'model_type' not in config:
+        raise ModelError(f'{config_path}: need a model_type, got none')
+    if not any(folder.glob('*.safetensors')):
+        raise ModelError(f'{folder}: need weights as *.safetensors, got {_listing(folder)}')
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    return ', '.join(names[:6]) + (', ...' if len(names) > 6 else '') if names else 'no files'
+
+
+def _check_architecture(source: str, config: Any) -> None:
+    if type(config) not in AutoModelForImageTextToText._model_mapping:
+        raise ModelError(
+            f'{source}: need an image-text-to-text architecture that transformers has, '
+            f'got {config.model_type!r}'
+        )
+
+
+def _check_chat_template(source: str, processor: Any) -> None:
+    if getattr(processor, 'chat_template', None) is None:
+        template = getattr(getattr(processor, 'tokenizer', None), 'chat_template', None)
+        if template is None:
+            raise ModelError(
+                f'{source}: need a chat template (an instruction-tuned checkpoint), got none'
+            )
+        processor.chat_template = template
+
+
+def _check_weights(source: str, report: dict[str, Any]) -> None:
+    """Refuse weights that transformers would fill in at random with no more than a warning."""
+    for kind in ('missing_keys', 'mismatched_keys'):
+        if names := sorted(map(str, report.get(kind) or ())):
+            raise ModelError(
+                f'{source}: need all weights of the architecture, got {len(names)} '
+                f'{kind.replace("_keys", "")}, first {names[0]}'
+            )
+
+
+def _reset_generation(model: Any) -> None:
+    """Keep the checkpoint's token ids and drop its sampling habits, which ours replace."""
+    given = model.generation_config
+    model.generation_config = GenerationConfig(
+        bos_token_id=given.bos_token_id,
+        eos_token_id=given.eos_token_id,
+        pad_token_id=given.pad_token_id,
+    )
+
+
+@contextmanager
+def _loading(source: str) -> Iterator[None]:
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as err:
+        # Whatever a broken checkpoint raises inside transformers, the cause stays attached.
+        if Path(source).is_dir():
+            need = 'a checkpoint that transformers can load without running its code'
+        else:
+            need = 'a model folder, or a hub id that can be reached or is in the local hub cache'
+        raise ModelError(f'{source}: need {need}, got {_line(err)}') from err
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide the progress bars of loading, which would tear the logs of a node."""
+    was_enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            logging.enable_progress_bar()
+
+
+def _line(err: BaseException) -> str:
+    lines = str(err).strip().splitlines()
+    return f'{type(err).__name__}: {lines[0]}' if lines else type(err).__name__
