@@ -44,7 +44,7 @@ class ServerError(ModelError):
     """The server gave no usable answer.
 
     :param status: HTTP status, 0 where there was none
-    :param is_json: the error came as JSON, as from an API and not from a web server before it
+    :param is_page: the answer was a web page: an API hardly writes these
     :param transient: another try may help
     :param retry_after_s: wait that the server asked for [s]
     """
@@ -54,14 +54,14 @@ class ServerError(ModelError):
         message: str,
         *,
         status: int = 0,
-        is_json: bool = False,
+        is_page: bool = False,
         transient: bool = False,
         retry_after_s: float | None = None,
         reason: Reason = Reason.MODEL_ERROR,
     ) -> None:
         super().__init__(message, reason)
         self.status = status
-        self.is_json = is_json
+        self.is_page = is_page
         self.transient = transient
         self.retry_after_s = retry_after_s
 
@@ -129,7 +129,8 @@ class JsonServer:
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException, UnicodeError) as err:
-            raise self._connection_error(err) from err
+            # an HTTPException can quote the server, unlike a system's error
+            raise self._connection_error(err) from (err if isinstance(err, OSError) else None)
         if not 200 <= answer.status < 300:
             raise self._status_error(path, answer)
         if len(answer.body) > MAX_ANSWER_BYTES:
@@ -179,7 +180,7 @@ class JsonServer:
         return ServerError(
             f'{self.url}/{path}: need {need}, got {status} {shown}',
             status=status,
-            is_json=_parsed(answer.body) is not _NOT_JSON,
+            is_page='html' in answer.headers.get('Content-Type', '').lower(),
             transient=status in (408, 429) or status >= 500,
             retry_after_s=_retry_after_s(answer.headers),
         )

@@ -25,6 +25,8 @@ from emma_planner.planning.types import ByteArray, CameraFrame
 
 JPEG_QUALITY = 90
 MAX_LISTED = 8
+NO_LIST = (404, 405, 500, 501)
+"""States with which servers that have no list of models answer the question for one."""
 
 _log = logging.getLogger(__name__)
 
@@ -93,16 +95,18 @@ class OpenAIModel:
     def check(self) -> None:
         """Ask for the server's models; without a name of ours, take the only one.
 
-        A name of ours need not be listed (``transformers serve`` lists downloads, not what it
-        serves), nor need there be a list; then a wrong name shows at the first question.
+        With a name the list matters little: ``transformers serve`` lists downloads and not what
+        it serves, and fails where there are none. A wrong name shows at the first question.
 
         :raises ModelError: no such server, key refused, or not exactly one model to take
         """
         try:
             answer = self._server.call('models', None, time.monotonic() + self._timeout_s)
         except ServerError as err:
-            if not self._name or not err.is_json or err.status not in (404, 405, 501):
+            if err.status not in NO_LIST or err.is_page:
                 raise
+            if not self._name:
+                raise ModelError(f'{err}; name the model in server_model') from err
             return
         listed = _model_names(answer, self._server)
         if self._name and listed and self._name not in listed:
