@@ -88,7 +88,11 @@ class PlannerConfig:
     # timing
     rate_hz: float = _param(2.0, 'plans per second of ROS time', unit='Hz', low=0.1, high=50.0)
     deadline_s: float = _param(
-        5.0, 'a plan not ready this long after its tick is a failure', unit='s', low=0.05, high=600.0
+        5.0,
+        'a plan not ready this long after its tick is a failure',
+        unit='s',
+        low=0.05,
+        high=600.0,
     )
     image_max_age_s: float = _param(
         0.5, 'an older image at the tick is stale', unit='s', low=0.01, high=60.0
@@ -146,7 +150,11 @@ class PlannerConfig:
         0.0, 'camera yaw, left positive', unit='deg', low=-180.0, high=180.0
     )
     camera_fov_deg: float = _param(
-        90.0, 'horizontal field of view where no camera_info comes', unit='deg', low=10.0, high=170.0
+        90.0,
+        'horizontal field of view where no camera_info comes',
+        unit='deg',
+        low=10.0,
+        high=170.0,
     )
     # life cycle
     autostart: bool = _param(True, 'configure and activate the node by itself')
@@ -172,11 +180,15 @@ def _checked(item: Any, value: Any) -> Any:
         raise ConfigError(f'{item.name}: need one of {", ".join(choices)}, got {value!r}')
     if low is not None and not low <= value <= high:
         unit = item.metadata['unit']
-        raise ConfigError(f'{item.name}: need {low:g} to {high:g} {unit}'.rstrip() + f', got {value:g}')
+        raise ConfigError(
+            f'{item.name}: need {low:g} to {high:g} {unit}'.rstrip() + f', got {value:g}'
+        )
     return value
 
 
-def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> PlannerConfig:
+def load_config(
+    path: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> PlannerConfig:
     """Read a parameter file (ROS form ``/**: ros__parameters:`` or a plain mapping).
 
     :param path: YAML file, None for the defaults
@@ -219,6 +231,5 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise ConfigError(f'{path}: need a mapping of parameters, got {type(data).__name__}')
     for section in data.values():
         if isinstance(section, dict) and 'ros__parameters' in section:
-            data = section['ros__parameters'] or {}
-            break
-    return data
+            return dict(section['ros__parameters'] or {})
+    return dict(data)

@@ -7,8 +7,8 @@ directions of the conversion. Prompts, decoding masks, parsing and training shar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class TextActions:
         rf'\{{"plan":\[\[{_SPEED},{_CURVATURE}\]'
         rf'(?:,\[{_SPEED},{_CURVATURE}\]){{{NUM_STEPS - 1}}}\]\}}'
     )
-    _SCHEMA = {
+    _SCHEMA: ClassVar[Mapping[str, Any]] = {
         'type': 'object',
         'properties': {
             'plan': {

@@ -44,7 +44,7 @@ class TextFormat:
 
 @dataclass(frozen=True)
 class TokenFormat:
-    """A reply as special tokens: the k-th token is one of ``positions[k]``, then the reply ends."""
+    """A reply as special tokens: token k is one of ``positions[k]``, then the reply ends."""
 
     positions: tuple[tuple[str, ...], ...]
 

@@ -26,7 +26,9 @@ def wrap_angle(angle_rad: FloatArray) -> FloatArray:
     return (angle_rad + np.pi) % (2.0 * np.pi) - np.pi
 
 
-def integrate(speeds_mps: FloatArray, curvatures_1pm: FloatArray, dt_s: float = DT_S) -> FloatArray:
+def integrate(
+    speeds_mps: FloatArray, curvatures_1pm: FloatArray, dt_s: float = DT_S
+) -> FloatArray:
     """Poses after each step, starting at the origin with yaw 0.
 
     :param speeds_mps: ``(T,)`` [m/s], negative in reverse

@@ -21,9 +21,7 @@ from emma_planner.planning.types import (
 
 _NUMBER = r'[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?'
 _KEY = r'(?:"?[A-Za-z_]\w*"?\s*:\s*)?'
-_PAIR = re.compile(
-    rf'[\[({{]\s*{_KEY}({_NUMBER})\s*[,;]\s*{_KEY}({_NUMBER})\s*[\])}}]'
-)
+_PAIR = re.compile(rf'[\[({{]\s*{_KEY}({_NUMBER})\s*[,;]\s*{_KEY}({_NUMBER})\s*[\])}}]')
 _NOT_A_NUMBER = re.compile(r'[\[({,;:]\s*[-+]?(?:nan|inf(?:inity)?)\b', re.IGNORECASE)
 _LABEL = re.compile(
     r'^[\s>#*_-]*(scene|critical objects|objects|intent)\s*[*_]*\s*:[*_]*[ \t]*',

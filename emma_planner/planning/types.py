@@ -147,9 +147,7 @@ class CameraFrame:
 
     def __post_init__(self) -> None:
         if self.rgb.dtype != np.uint8 or self.rgb.ndim != 3 or self.rgb.shape[2] != 3:
-            raise ValueError(
-                f'need (H, W, 3) uint8 RGB, got {self.rgb.shape} {self.rgb.dtype}'
-            )
+            raise ValueError(f'need (H, W, 3) uint8 RGB, got {self.rgb.shape} {self.rgb.dtype}')
         if 0 in self.rgb.shape:
             raise ValueError(f'need a non-empty image, got {self.rgb.shape}')
 

@@ -1,0 +1,143 @@
+"""Is a parsed trajectory drivable, is it an echo of the history, does it fit the stated intent.
+
+Pure functions over core types. A failed check is a reason code, never a correction.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from emma_planner.planning.types import (
+    DT_S,
+    EgoHistory,
+    FloatArray,
+    PlanningError,
+    Reason,
+    Trajectory,
+)
+
+ECHO_TOLERANCE_MPS = 0.011
+ECHO_TOLERANCE_1PM = 1.1e-4
+"""Two decimals of the prompt's numbers: closer than this is the same number written again."""
+STEADY_MPS = 0.1
+STEADY_1PM = 1e-3
+"""A history that varies less than this says the same as its own continuation: no echo."""
+TURN_RAD = np.deg2rad(15.0)
+"""Heading change over 5 s from which a trajectory counts as turning."""
+SPEED_CHANGE_MPS = 1.0
+STOPPED_MPS = 0.3
+
+
+@dataclass(frozen=True)
+class PlausibilityLimits:
+    """What a road car can do; see the parameters of the same names.
+
+    Defaults: about 1 g in any direction, and the curvature of a 2.9 m radius.
+    """
+
+    max_speed_mps: float = 60.0
+    max_acceleration_mps2: float = 10.0
+    max_lateral_acceleration_mps2: float = 10.0
+    max_curvature_1pm: float = 0.35
+
+
+class PlanCheckError(PlanningError):
+    """The numbers parse but are not to be driven."""
+
+
+def check_plausible(
+    trajectory: Trajectory, history: EgoHistory, limits: PlausibilityLimits
+) -> None:
+    """Check speed, acceleration (also from the current speed), curvature, lateral acceleration.
+
+    :raises PlanCheckError: ``implausible``, naming the first limit broken and where
+    """
+    speeds = np.concatenate([history.speeds_mps[-1:], trajectory.speeds_mps])
+    acceleration = np.diff(speeds) / DT_S
+    lateral = trajectory.speeds_mps**2 * trajectory.curvatures_1pm
+    for what, values, limit, unit in (
+        ('speed', trajectory.speeds_mps, limits.max_speed_mps, 'm/s'),
+        ('curvature', trajectory.curvatures_1pm, limits.max_curvature_1pm, '1/m'),
+        ('acceleration', acceleration, limits.max_acceleration_mps2, 'm/s^2'),
+        ('lateral acceleration', lateral, limits.max_lateral_acceleration_mps2, 'm/s^2'),
+    ):
+        step = int(np.argmax(np.abs(values)))
+        if abs(values[step]) > limit:
+            raise PlanCheckError(
+                Reason.IMPLAUSIBLE,
+                f'need |{what}| up to {limit:g} {unit}, got {values[step]:.3g} in step {step + 1}',
+            )
+
+
+def check_echo(trajectory: Trajectory, history: EgoHistory) -> None:
+    """Check that the plan is not the history written again.
+
+    :raises PlanCheckError: ``history_echo``
+    """
+    if _steady(history.speeds_mps, STEADY_MPS) and _steady(history.curvatures_1pm, STEADY_1PM):
+        return
+    same_speed = np.abs(trajectory.speeds_mps - history.speeds_mps) < ECHO_TOLERANCE_MPS
+    same_curvature = (
+        np.abs(trajectory.curvatures_1pm - history.curvatures_1pm) < ECHO_TOLERANCE_1PM
+    )
+    if same_speed.all() and same_curvature.all():
+        raise PlanCheckError(
+            Reason.HISTORY_ECHO, 'need the next 5 s, got the ten history pairs written again'
+        )
+
+
+def _steady(values: FloatArray, tolerance: float) -> bool:
+    return bool(np.ptp(values) < tolerance)
+
+
+_LATERAL = {
+    'left': re.compile(r'\bleft\b', re.IGNORECASE),
+    'right': re.compile(r'\bright\b', re.IGNORECASE),
+    'straight': re.compile(r'\b(straight|keep (the )?lane|follow (the )?lane)\b', re.IGNORECASE),
+}
+_LONGITUDINAL = {
+    'stop': re.compile(r'\b(stop|halt|stand)', re.IGNORECASE),
+    'decelerate': re.compile(r'\b(decelerat|slow|brak|yield)', re.IGNORECASE),
+    'accelerate': re.compile(r'\b(accelerat|speed up|faster)', re.IGNORECASE),
+    'keep': re.compile(r'\b(keep|maintain|constant|same) .{0,12}speed\b', re.IGNORECASE),
+}
+
+
+def lateral_motion(trajectory: Trajectory) -> str:
+    """``left``, ``right`` or ``straight``, by the heading change over the horizon."""
+    turn = trajectory.poses[-1, 2]
+    if abs(turn) < TURN_RAD:
+        return 'straight'
+    return 'left' if turn > 0 else 'right'
+
+
+def longitudinal_motion(trajectory: Trajectory) -> str:
+    """``stop``, ``decelerate``, ``accelerate`` or ``keep``, by first and last speed."""
+    first, last = trajectory.speeds_mps[0], trajectory.speeds_mps[-1]
+    if abs(last) < STOPPED_MPS:
+        return 'stop'
+    if abs(last - first) < SPEED_CHANGE_MPS:
+        return 'keep'
+    return 'accelerate' if last > first else 'decelerate'
+
+
+def intent_agrees(intent: str, trajectory: Trajectory) -> bool | None:
+    """Whether the trajectory does what the intent says; None where it says nothing checkable.
+
+    Stopping counts as decelerating. A word about a lane change or an object on one side is read
+    as a turn, so this is a diagnostic, not a reason to refuse a plan.
+    """
+    verdicts = []
+    lateral = [name for name, pattern in _LATERAL.items() if pattern.search(intent)]
+    if len(lateral) == 1:
+        verdicts.append(lateral[0] == lateral_motion(trajectory))
+    longitudinal = [name for name, pattern in _LONGITUDINAL.items() if pattern.search(intent)]
+    if len(longitudinal) == 1:
+        does = longitudinal_motion(trajectory)
+        verdicts.append(
+            longitudinal[0] == does or {longitudinal[0], does} == {'stop', 'decelerate'}
+        )
+    return all(verdicts) if verdicts else None

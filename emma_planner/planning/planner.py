@@ -1,0 +1,200 @@
+"""The planner: reason about the scene, then plan, in one conversation.
+
+Everything that plans (node, replay, evaluation, training's validation) calls
+``Planner.plan(PlannerInput) -> Plan``. A failure is a Plan with a reason code, not an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from emma_planner.planning import prompts
+from emma_planner.planning.actions import ActionCodec, ActionTokens, TextActions
+from emma_planner.planning.chat import Chat, ChatModel, ModelError, Reply, Stop
+from emma_planner.planning.checks import PlausibilityLimits, check_echo, check_plausible
+from emma_planner.planning.kinematics import integrate
+from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.planning.types import (
+    Latency,
+    Plan,
+    PlannerInput,
+    PlanningError,
+    Reason,
+    Reasoning,
+    TokenCounts,
+    Trajectory,
+)
+
+
+class Planner(Protocol):
+    """Anything that turns inputs into a plan."""
+
+    @property
+    def name(self) -> str:
+        """Name for logs and tables."""
+        ...
+
+    def plan(self, planner_input: PlannerInput, time_limit_s: float | None = None) -> Plan:
+        """Plan once.
+
+        :param time_limit_s: a plan not finished after this long is a ``timeout``
+        :returns: a valid plan, or one with a reason code; never raises for a model's failure
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class EmmaOptions:
+    """How :class:`EmmaPlanner` asks; see the parameters of the same names."""
+
+    use_reasoning: bool = True
+    reason_tokens: int = 96
+    seed: int = 0
+    limits: PlausibilityLimits = field(default_factory=PlausibilityLimits)
+
+
+def choose_codec(model: ChatModel, action_format: str) -> ActionCodec:
+    """Return the action codec: as named, or tokens where the vocabulary has them.
+
+    :param action_format: ``auto``, ``text`` or ``tokens``
+    :raises ModelError: tokens are asked for that the model does not have
+    """
+    tokens = ActionTokens.speed_tokens + ActionTokens.curvature_tokens
+    if action_format == 'text' or (action_format == 'auto' and not model.has_tokens(tokens)):
+        return TextActions()
+    if not model.has_tokens(tokens):
+        raise ModelError(
+            f'action_format tokens: need {len(tokens)} action tokens in the vocabulary, '
+            f'{model.name} lacks them; use action_format text'
+        )
+    return ActionTokens()
+
+
+class EmmaPlanner:
+    """Plans with a multimodal language model after EMMA (arXiv 2410.23262).
+
+    :param model: where conversations are opened
+    :param codec: how actions are written
+    :param clock: monotonic seconds, such as ``time.perf_counter``
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        codec: ActionCodec,
+        options: EmmaOptions,
+        clock: Callable[[], float],
+    ) -> None:
+        self._model = model
+        self._codec = codec
+        self._options = options
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    def plan(self, planner_input: PlannerInput, time_limit_s: float | None = None) -> Plan:
+        """Hold one conversation: reason, plan, parse, integrate, check."""
+        turns = _Turns(self._clock, time_limit_s)
+        trajectory, reason, detail = None, None, ''
+        try:
+            chat = self._model.start(
+                planner_input.frames, seed=self._seed_of(planner_input.stamp_ns)
+            )
+            reply = self._converse(chat, planner_input, turns)
+            speeds, curvatures = self._codec.decode(reply.text)
+            trajectory = Trajectory(speeds, curvatures, integrate(speeds, curvatures))
+            check_plausible(trajectory, planner_input.history, self._options.limits)
+            check_echo(trajectory, planner_input.history)
+        except PlanningError as err:
+            # the budget that cut the reply, not the cut reply, is why it does not parse
+            reason, detail = turns.stop_reason() or err.reason, str(err)
+        return Plan(
+            stamp_ns=planner_input.stamp_ns,
+            trajectory=trajectory,
+            reasoning=turns.reasoning,
+            reason=reason,
+            detail=detail,
+            latency=turns.latency(),
+            tokens=turns.tokens(),
+            prompts=tuple(turns.prompts),
+            replies=tuple(reply.text for reply in turns.replies),
+        )
+
+    def _converse(self, chat: Chat, planner_input: PlannerInput, turns: _Turns) -> Reply:
+        if self._options.use_reasoning:
+            prompt = prompts.reason_prompt(planner_input)
+            reply = turns.ask(chat, prompt, max_tokens=self._options.reason_tokens)
+            turns.reasoning = parse_reasoning(reply.text)
+        prompt = prompts.plan_prompt(
+            planner_input, self._codec, reasoned=self._options.use_reasoning
+        )
+        return turns.ask(
+            chat,
+            prompt,
+            max_tokens=self._codec.max_tokens,
+            reply_format=self._codec.reply_format,
+        )
+
+    def _seed_of(self, stamp_ns: int) -> int:
+        # a plan depends on its own stamp only, so dropped ticks do not change the next plan
+        return (self._options.seed * 1_000_003 + stamp_ns) % 2**31
+
+
+class _Turns:
+    """What was asked and answered in one conversation, within one time limit."""
+
+    def __init__(self, clock: Callable[[], float], time_limit_s: float | None) -> None:
+        self._clock = clock
+        self._start = clock()
+        self._time_limit_s = time_limit_s
+        self.prompts: list[str] = []
+        self.replies: list[Reply] = []
+        self.reasoning = Reasoning()
+
+    def ask(self, chat: Chat, prompt: str, **how: object) -> Reply:
+        self.prompts.append(prompt)
+        limit_s = None
+        if self._time_limit_s is not None:
+            limit_s = self._time_limit_s - (self._clock() - self._start)
+            if limit_s <= 0.0:
+                raise PlanningError(
+                    Reason.TIMEOUT, f'need a plan within {self._time_limit_s:g} s, ran out before'
+                )
+        reply = chat.ask(prompt, time_limit_s=limit_s, **how)  # type: ignore[arg-type]
+        self.replies.append(reply)
+        if reply.stop is Stop.TIMEOUT:
+            raise PlanningError(
+                Reason.TIMEOUT,
+                f'need a plan within {self._time_limit_s:g} s, got '
+                f'{sum(r.generated_tokens for r in self.replies)} tokens',
+            )
+        return reply
+
+    def stop_reason(self) -> Reason | None:
+        if (
+            self.replies
+            and self.replies[-1].stop is Stop.LENGTH
+            and len(self.prompts) == len(self.replies)
+        ):
+            return Reason.LENGTH
+        return None
+
+    def latency(self) -> Latency:
+        reason = self.replies[:-1]
+        return Latency(
+            encode_ms=sum(reply.encode_ms for reply in self.replies),
+            reason_ms=sum(reply.generate_ms for reply in reason),
+            plan_ms=self.replies[-1].generate_ms if self.replies else 0.0,
+            total_ms=(self._clock() - self._start) * 1e3,
+        )
+
+    def tokens(self) -> TokenCounts:
+        return TokenCounts(
+            prompt=self.replies[-1].prompt_tokens if self.replies else 0,
+            generated=sum(reply.generated_tokens for reply in self.replies),
+        )

@@ -1,0 +1,43 @@
+"""PlannerInput to the two questions of a plan: reason about the scene, then give the actions.
+
+The wording is the only place where a model is told its task; training, replay and the live node
+share it. The answer's form comes from the action codec.
+"""
+
+from __future__ import annotations
+
+from emma_planner.planning.actions import ActionCodec, format_pairs
+from emma_planner.planning.types import DT_S, NUM_HISTORY, PlannerInput
+
+
+def reason_prompt(planner_input: PlannerInput) -> str:
+    """Return the first turn: the situation, and the three parts of the chain of thought."""
+    return (
+        f'{_situation(planner_input)}\n'
+        'Describe what matters for driving in three short lines:\n'
+        'Scene: road, lanes, traffic lights, weather.\n'
+        'Objects: up to three that the driver must heed, each with distance, side and motion; '
+        'separate them with semicolons, or write none.\n'
+        'Intent: what the car should do next, steering and speed.'
+    )
+
+
+def plan_prompt(planner_input: PlannerInput, codec: ActionCodec, *, reasoned: bool) -> str:
+    """Return the turn that asks for the actions.
+
+    :param reasoned: whether a reasoning turn came before; else this turn tells the situation
+    """
+    if reasoned:
+        return f'Now plan. {codec.instructions()}'
+    return f'{_situation(planner_input)}\n{codec.instructions()}'
+
+
+def _situation(planner_input: PlannerInput) -> str:
+    history = planner_input.history
+    cameras = ', '.join(frame.name for frame in planner_input.frames)
+    pairs = format_pairs(history.speeds_mps, history.curvatures_1pm)
+    return (
+        f'You drive a car. Camera: {cameras}. Route command: {planner_input.command}.\n'
+        f'The last {NUM_HISTORY * DT_S:g} s in steps of {DT_S:g} s, oldest first, as '
+        f'[speed m/s, curvature 1/(100 m), left positive]: {pairs}'
+    )
