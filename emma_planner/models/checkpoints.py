@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants, get_session
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 from transformers.utils import logging
 
@@ -22,6 +23,8 @@ from emma_planner.planning.chat import ModelError
 UNTRAINED_KEY = 'emma_untrained'
 """True in config.json of a model with random weights; training removes it."""
 
+_OTHER_WEIGHTS = ('.bin', '.pt', '.pth', '.ckpt', '.gguf', '.h5', '.msgpack', '.onnx')
+_HUB_TIMEOUT_S = 5.0
 _DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -50,10 +53,11 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
         source = str(folder)
     elif _looks_like_a_path(source):
         raise ModelError(f'{source}: need a model folder or a hub id, got no such folder')
-    with _quiet(), _loading(source):
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    with quiet_transformers(), _loading(source):
+        local = {'local_files_only': folder.is_dir() or not _is_hub_reachable()}
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **local)
         _check_architecture(source, config)
-        processor = load_processor(source, config)
+        processor = load_processor(source, config, **local)
         _check_chat_template(source, processor)
         model, report = AutoModelForImageTextToText.from_pretrained(
             source,
@@ -62,11 +66,26 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **local,
         )
         _check_weights(source, report)
         model = model.to(target).eval()
     _reset_generation(model)
     return Checkpoint(model, processor)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Hide progress bars and reports of loading and saving, which tear the logs of a node."""
+    was_enabled, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if was_enabled:
+            logging.enable_progress_bar()
 
 
 def _device(name: str) -> torch.device:
@@ -90,7 +109,7 @@ def _check_folder(folder: Path) -> None:
     try:
         config = json.loads(config_path.read_text(encoding='utf-8'))
     except FileNotFoundError as err:
-        raise ModelError(f'{folder}: need config.json, got {_listing(folder)}') from err
+        raise ModelError(f'{folder}: need config.json, got none') from err
     except OSError as err:
         raise ModelError(f'{config_path}: need a readable file, got {err.strerror}') from err
     except ValueError as err:
@@ -98,12 +117,22 @@ def _check_folder(folder: Path) -> None:
     if not isinstance(config, dict) or 'model_type' not in config:
         raise ModelError(f'{config_path}: need a model_type, got none')
     if not any(folder.glob('*.safetensors')):
-        raise ModelError(f'{folder}: need weights as *.safetensors, got {_listing(folder)}')
+        other = [path.name for path in folder.iterdir() if path.suffix in _OTHER_WEIGHTS]
+        raise ModelError(f'{folder}: need weights as *.safetensors, got {_some(other)}')
 
 
-def _listing(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
-    return ', '.join(names[:6]) + (', ...' if len(names) > 6 else '') if names else 'no files'
+def _some(names: list[str]) -> str:
+    return ', '.join(sorted(names)[:4]) + (', ...' if len(names) > 4 else '') if names else 'none'
+
+
+def _is_hub_reachable() -> bool:
+    """Ask once, briefly: transformers retries for 23 s before it looks into its cache."""
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_HUB_TIMEOUT_S)
+    except Exception:
+        # huggingface_hub has changed its HTTP library twice; each has its own error classes.
+        return False
+    return True
 
 
 def _check_architecture(source: str, config: Any) -> None:
@@ -157,18 +186,6 @@ def _loading(source: str) -> Iterator[None]:
         else:
             need = 'a model folder, or a hub id that can be reached or is in the local hub cache'
         raise ModelError(f'{source}: need {need}, got {_line(err)}') from err
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide the progress bars of loading, which would tear the logs of a node."""
-    was_enabled = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            logging.enable_progress_bar()
 
 
 def _line(err: BaseException) -> str:

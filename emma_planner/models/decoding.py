@@ -174,7 +174,7 @@ class RegexMask:
             raise ModelError(f'need a grammar that the tokenizer can write, got: {line}')
 
 
-class SamplingNoise(LogitsProcessor):
+class SamplingNoise(LogitsProcessor):  # type: ignore[misc]
     """Turn greedy decoding into sampling at a temperature by adding Gumbel noise to the scores.
 
     The argmax of scores / T + noise is distributed as softmax(scores / T). The noise comes from
@@ -193,7 +193,7 @@ class SamplingNoise(LogitsProcessor):
         return scores / self._temperature + noise.to(scores.device)
 
 
-class MaskedScores(LogitsProcessor):
+class MaskedScores(LogitsProcessor):  # type: ignore[misc]
     """Give every token that the mask does not allow the score -inf; must come last."""
 
     def __init__(self, mask: Mask, num_prompt_tokens: int) -> None:
@@ -208,7 +208,7 @@ class MaskedScores(LogitsProcessor):
         return finite.masked_fill(~allowed, float('-inf'))
 
 
-class TurnEnd(StoppingCriteria):
+class TurnEnd(StoppingCriteria):  # type: ignore[misc]
     """End a reply that is complete or out of time, and note when its first token came.
 
     :param deadline_s: on the clock of ``time.perf_counter``; None for no deadline

@@ -17,23 +17,27 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 _VIDEO = 'video_processor'
 
 
-def load_processor(source: str, config: PreTrainedConfig) -> Any:
+def load_processor(
+    source: str, config: PreTrainedConfig, *, local_files_only: bool = False
+) -> Any:
     """Load the processor of a checkpoint.
 
     :param source: folder or hub id
     :param config: the checkpoint's model configuration, which names the family
+    :param local_files_only: do not ask the hub
     """
-    base = PROCESSOR_MAPPING[type(config)] if type(config) in PROCESSOR_MAPPING else None
+    options = {'trust_remote_code': False, 'local_files_only': local_files_only}
+    base = PROCESSOR_MAPPING.get(type(config), None)
     if base is None or _VIDEO not in inspect.signature(base.__init__).parameters:
-        return AutoProcessor.from_pretrained(source, config=config, trust_remote_code=False)
-    return _image_only(base).from_pretrained(source, trust_remote_code=False)
+        return AutoProcessor.from_pretrained(source, config=config, **options)
+    return _image_only(base).from_pretrained(source, **options)
 
 
 def _image_only(base: type[ProcessorMixin]) -> type[ProcessorMixin]:
     if issubclass(base, SmolVLMProcessor):
         return _ImageOnlySmolVLM
 
-    class ImageOnly(base):  # type: ignore[misc, valid-type]
+    class ImageOnly(base):  # type: ignore[misc]
         @classmethod
         def get_attributes(cls) -> list[str]:
             # ProcessorMixin loads, checks and saves exactly what this names.
@@ -44,7 +48,7 @@ def _image_only(base: type[ProcessorMixin]) -> type[ProcessorMixin]:
     return ImageOnly
 
 
-class _ImageOnlySmolVLM(SmolVLMProcessor):
+class _ImageOnlySmolVLM(SmolVLMProcessor):  # type: ignore[misc]
     """SmolVLM's own constructor insists on a video processor and on num2words for its captions."""
 
     def __init__(

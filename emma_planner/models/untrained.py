@@ -30,7 +30,7 @@ from transformers import (
     SmolVLMConfig,
 )
 
-from emma_planner.models.checkpoints import UNTRAINED_KEY
+from emma_planner.models.checkpoints import UNTRAINED_KEY, quiet_transformers
 from emma_planner.models.untrained_tokenizer import DIALECTS, build_tokenizer
 from emma_planner.planning.chat import ModelError
 
@@ -39,7 +39,7 @@ _VERSION = 1
 """Part of the cache folder's name: raise it when what is built changes."""
 
 _SPREAD = 0.1
-"""Standard deviation of the weights: with the families' 0.02 a reply is one token over and over."""
+"""Standard deviation of the weights: with the families' 0.02 a reply is one token repeated."""
 
 _WIDTH = 128
 _VISION_WIDTH = 96
@@ -75,8 +75,9 @@ def build_untrained(
         eos_token_id=tokenizer.convert_tokens_to_ids(list(dialect.ends)),
         pad_token_id=tokenizer.pad_token_id,
     )
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with quiet_transformers():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     (folder / 'chat_template.jinja').write_text(dialect.chat_template, encoding='utf-8')
     processor = json.dumps(_processor_config(architecture), indent=2)
     (folder / 'processor_config.json').write_text(processor + '\n', encoding='utf-8')
