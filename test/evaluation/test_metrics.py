@@ -112,13 +112,16 @@ def test_short_ground_truth_is_scored_to_its_end_and_counted():
 
 
 def test_no_sample_leaves_the_count():
-    truth = _truth(3)
-    valid = np.array([[True] * 10, [False] * 10, [True] * 3 + [False] * 7])
+    truth = _truth(4)
+    valid = np.array(
+        [[True] * 10, [True] * 10, [False] * 10, [True] * 3 + [False] * 7], dtype=bool
+    )
     summary = metrics.summarise(truth, truth, valid, num_unplanned=4)
-    assert summary.n == 7
+    assert summary.num_short == 1
+    assert summary.n == 8
     assert summary.n == summary.num_scored + summary.num_not_scorable + summary.num_unplanned
-    assert (summary.num_scored, summary.num_not_scorable, summary.num_unplanned) == (2, 1, 4)
-    assert summary.fde.n == 2
+    assert (summary.num_scored, summary.num_not_scorable, summary.num_unplanned) == (3, 1, 4)
+    assert summary.fde.n == 3
 
 
 def test_gross_failure_looks_at_the_first_second_only():

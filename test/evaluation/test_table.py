@@ -120,5 +120,5 @@ def test_columns_are_aligned_under_their_heads():
 
 def test_a_long_name_keeps_its_beginning_and_its_end():
     table = closing_table([('qwen2-vl-2b-instruct-finetuned-2026', _summary(1.0))], [])
-    assert 'qwen2-vl-2b' in table
+    assert 'qwen2-vl-2..' in table
     assert 'tuned-2026' in table

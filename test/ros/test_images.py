@@ -106,7 +106,7 @@ def test_sixteen_bits_are_scaled_to_eight(make, encoding, padding, big_endian):
     code = TO_ENCODING[encoding.replace('16', '8')]
     pixels = rgb if code is None else cv2.cvtColor(rgb, code)
     expected = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else rgb
-    wide = (pixels.astype(np.uint16) * 257).astype('>u2' if big_endian else '<u2')
+    wide = (pixels.astype(np.uint16) * 256 + 17).astype('>u2' if big_endian else '<u2')
     message = _image(make, wide, encoding, padding)
     message = _replaced(message, is_bigendian=big_endian)
     assert np.abs(images.to_rgb(message).astype(int) - expected).max() <= 1
@@ -279,7 +279,9 @@ def test_result_outlives_and_is_independent_of_the_message(make, encoding):
 
 def test_a_cv_bridge_without_its_compiled_part_is_not_used(monkeypatch):
     images._cv_bridge.cache_clear()
-    monkeypatch.setitem(sys.modules, 'cv_bridge', types.ModuleType('cv_bridge'))
+    broken = types.ModuleType('cv_bridge')
+    broken.CvBridge = object  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, 'cv_bridge', broken)
     try:
         assert images._cv_bridge() is None
         assert images.to_rgb(_image(_rosbags, _picture()[..., 0], 'bayer_rggb8')).shape

@@ -198,3 +198,15 @@ def test_text_of_a_plan_names_speeds_model_intent_and_failure():
         '4.0 m/s',
         ('small', 'need a plan within 5 s'),
     )
+
+
+def test_pixels_far_off_stay_on_their_side_in_fixed_point():
+    far = np.array([[1e15, -1e15], [3.5, -2.25]])
+    assert np.sign(overlay._fixed(far)[0]).tolist() == [1, -1]
+    assert overlay._fixed(far)[1].tolist() == [56, -36]
+
+
+def test_an_inset_too_small_to_read_is_left_out():
+    picture = _picture(160, 120)
+    with_inset = draw_plan(picture, _trajectory(), _camera())
+    assert np.array_equal(with_inset, draw_plan(picture, _trajectory(), _camera(), inset=False))
