@@ -72,25 +72,17 @@ def draw_plan(
     :param inset: whether to draw the bird's-eye view
     """
     picture = np.array(rgb, copy=True, order='C')
-    height, width = picture.shape[:2]
-    view = camera.scaled(width, height)
+    view = camera.scaled(picture.shape[1], picture.shape[0])
     valid = valid and trajectory is not None
-    driven = trajectory if valid else fallback
+    driven, colour = (trajectory, None) if valid else (fallback, _ORANGE)
     if truth is not None:
         truth = np.vstack([np.zeros(2), np.asarray(truth, dtype=np.float64)[:, :2]])
-    if driven is not None:
-        _draw_ribbon(picture, driven, view, None if valid else _ORANGE)
-    if trajectory is not None and not valid:
-        _draw_line(picture, view, fine_poses(trajectory)[:, :2], _RED)
-    if truth is not None:
-        _draw_line(picture, view, truth, _TRUTH)
-    if driven is not None:
-        _draw_waypoints(picture, driven, view, None if valid else _ORANGE)
+    rejected = None if valid else trajectory
+    _draw_road(picture, view, driven, colour, rejected, truth)
     top = 0 if valid else _draw_banner(picture, reason, fallback is not None)
     side = _inset_side(picture, top) if inset else 0
     if side:
-        others = [(past, _PAST), (truth, _TRUTH)]
-        _draw_inset(picture, side, top, driven, None if valid else _ORANGE, others)
+        _draw_inset(picture, side, top, driven, colour, [(past, _PAST), (truth, _TRUTH)])
     _draw_text(picture, top, side, title, lines, valid)
     return picture
 
@@ -142,6 +134,25 @@ def time_colour(share: float) -> Colour:
     mixed = _GRADIENT[low] + (position - low) * (_GRADIENT[low + 1] - _GRADIENT[low])
     red, green, blue = (round(float(value)) for value in mixed)
     return red, green, blue
+
+
+def _draw_road(
+    picture: ByteArray,
+    camera: Camera,
+    driven: Trajectory | None,
+    colour: Colour | None,
+    rejected: Trajectory | None,
+    truth: FloatArray | None,
+) -> None:
+    """All that lies on the road: lane, rejected plan, recorded future, waypoints on top."""
+    if driven is not None:
+        _draw_ribbon(picture, driven, camera, colour)
+    if rejected is not None:
+        _draw_line(picture, camera, fine_poses(rejected)[:, :2], _RED)
+    if truth is not None:
+        _draw_line(picture, camera, truth, _TRUTH)
+    if driven is not None:
+        _draw_waypoints(picture, driven, camera, colour)
 
 
 def _draw_ribbon(
