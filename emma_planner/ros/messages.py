@@ -1,0 +1,78 @@
+"""Make ROS messages for rclpy or for a bag with the same code.
+
+rclpy and rosbags name fields alike; they differ in how a byte and an array of bytes are given.
+Setters of rclpy do not check types, so every caller casts numbers itself.
+"""
+
+from __future__ import annotations
+
+import array
+import importlib
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from emma_planner.planning.types import ByteArray
+
+
+class MessageFactory(Protocol):
+    """Makes messages of one library."""
+
+    def __call__(self, type_name: str, **fields: Any) -> Any:
+        """Make ``pkg/msg/Name`` with all of its fields given."""
+        ...
+
+    def byte(self, value: int) -> Any:
+        """Return the value for a field of type ``byte``."""
+        ...
+
+    def data(self, values: ByteArray) -> Any:
+        """Return the value for a field of type ``uint8[]``."""
+        ...
+
+
+class RclpyMessages:
+    """Messages that rclpy publishes."""
+
+    def __call__(self, type_name: str, **fields: Any) -> Any:
+        """Make a message; fields not given keep their default."""
+        return _rclpy_class(type_name)(**fields)
+
+    def byte(self, value: int) -> bytes:
+        """rclpy wants bytes of length 1."""
+        return bytes([value])
+
+    def data(self, values: ByteArray) -> array.array[int]:
+        """An array('B') is taken over as it is; an ndarray is converted element by element."""
+        data = array.array('B')
+        data.frombytes(np.ascontiguousarray(values).tobytes())
+        return data
+
+
+class BagMessages:
+    """Messages that rosbags serialises.
+
+    :param typestore: a typestore of rosbags
+    """
+
+    def __init__(self, typestore: Any) -> None:
+        self._typestore = typestore
+
+    def __call__(self, type_name: str, **fields: Any) -> Any:
+        """Make a message; every field must be given."""
+        return self._typestore.types[type_name](**fields)
+
+    def byte(self, value: int) -> int:
+        """rosbags wants a number."""
+        return value
+
+    def data(self, values: ByteArray) -> ByteArray:
+        """rosbags wants a flat array."""
+        return np.ascontiguousarray(values).reshape(-1)
+
+
+@lru_cache(maxsize=64)
+def _rclpy_class(type_name: str) -> Any:
+    package, kind, name = type_name.split('/')
+    return getattr(importlib.import_module(f'{package}.{kind}'), name)
