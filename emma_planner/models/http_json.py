@@ -162,6 +162,8 @@ class JsonServer:
             need, got = 'a whole answer', f'only {len(err.partial)} bytes of it'
         elif isinstance(err, (socket.gaierror, UnicodeError)):
             need, got = 'a host name that resolves', f'{self._host}: {_system(err)}'
+        elif isinstance(err, ssl.SSLError):
+            need = 'a trusted TLS server'
         elif not isinstance(err, OSError):
             need, got, transient = 'an HTTP answer', f'{type(err).__name__}: {err}', False
         return ServerError(f'{self.url}: need {need}, got {self.quote(got)}', transient=transient)

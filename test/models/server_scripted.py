@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ class Answer:
     :param delay_s: wait before the first byte [s]
     :param trickle_s: wait before each further byte of the body [s]
     :param raw: bytes to send in place of an HTTP answer; b'' hangs up
+    :param hold_s: wait before hanging up after ``raw`` [s]
     """
 
     body: Any = b''
@@ -30,6 +32,7 @@ class Answer:
     delay_s: float = 0.0
     trickle_s: float = 0.0
     raw: bytes | None = None
+    hold_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,18 @@ def completion(content: Any, finish_reason: Any = 'stop', **more: Any) -> dict[s
 class ScriptedServer:
     """Answers questions in turn, the last answer for ever; the list of models is apart."""
 
-    def __init__(self, *answers: Answer, models: Sequence[str] | Answer = ('tiny',)) -> None:
+    def __init__(
+        self,
+        *answers: Answer,
+        models: Sequence[str] | Answer = ('tiny',),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         listed = {'object': 'list', 'data': [{'id': name} for name in _names(models)]}
         self._models = models if isinstance(models, Answer) else Answer(listed)
         self._answers = list(answers) or [Answer(completion('hello'))]
         self.requests: list[Request] = []
+        self.connections = 0
+        self._tls = tls
         self._server = ThreadingHTTPServer(('127.0.0.1', 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -69,7 +79,8 @@ class ScriptedServer:
     @property
     def url(self) -> str:
         """Address without a path."""
-        return f'http://127.0.0.1:{self._server.server_address[1]}'
+        scheme = 'https' if self._tls else 'http'
+        return f'{scheme}://127.0.0.1:{self._server.server_address[1]}'
 
     @property
     def asked(self) -> list[Request]:
@@ -100,6 +111,12 @@ class ScriptedServer:
         scripted = self
 
         class Handler(BaseHTTPRequestHandler):
+            def setup(self) -> None:
+                scripted.connections += 1
+                if scripted._tls is not None:
+                    self.request = scripted._tls.wrap_socket(self.request, server_side=True)
+                super().setup()
+
             def do_GET(self) -> None:
                 self._answer()
 
@@ -120,6 +137,7 @@ class ScriptedServer:
             def _send(self, answer: Answer) -> None:
                 if answer.raw is not None:
                     self.wfile.write(answer.raw)
+                    time.sleep(answer.hold_s)
                     return
                 is_bytes = isinstance(answer.body, bytes)
                 data = answer.body if is_bytes else json.dumps(answer.body).encode()

