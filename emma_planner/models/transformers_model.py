@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from transformers import DynamicCache, LogitsProcessorList, StoppingCriteriaList
 from emma_planner.config import PlannerConfig
 from emma_planner.models.checkpoints import UNTRAINED_KEY, Checkpoint, open_checkpoint
 from emma_planner.models.decoding import (
+    Mask,
     MaskedScores,
     SamplingNoise,
     TurnEnd,
@@ -157,22 +159,13 @@ class TransformersChat:
             if self._is_broken:
                 raise ModelError('need a new conversation, got one that failed before')
             mask = self._owner.vocabulary.mask(reply_format)
-            self._is_broken = True
             is_first = not self._inputs
-            try:
+            with self._failing():
                 inputs = self._first_turn(text) if is_first else self._next_turn(text)
                 num_prompt = inputs['input_ids'].shape[1]
                 deadline_s = None if time_limit_s is None else start_s + time_limit_s
                 end = TurnEnd(mask, num_prompt, deadline_s)
-                sequence = self._generate(inputs, MaskedScores(mask, num_prompt), end, max_tokens)
-            except ModelError:
-                raise
-            except Exception as err:
-                line = (str(err).strip().splitlines() or [''])[0]
-                raise ModelError(
-                    f'need a reply of {self._owner.name}, got {type(err).__name__}: {line}'
-                ) from err
-            self._is_broken = False
+                sequence = self._generate(inputs, mask, end, max_tokens)
             reply_ids = sequence[0, num_prompt:].tolist()
             text_ids = self._remember(inputs, sequence, reply_ids)
             now_s = time.perf_counter()
@@ -185,6 +178,21 @@ class TransformersChat:
             encode_ms=1000.0 * encode_s,
             generate_ms=1000.0 * (now_s - start_s - encode_s),
         )
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Turn what the model raises into a ModelError; the cache is then of no more use."""
+        self._is_broken = True
+        try:
+            yield
+        except ModelError:
+            raise
+        except Exception as err:
+            line = (str(err).strip().splitlines() or [''])[0]
+            raise ModelError(
+                f'need a reply of {self._owner.name}, got {type(err).__name__}: {line}'
+            ) from err
+        self._is_broken = False
 
     def _first_turn(self, text: str) -> dict[str, Any]:
         self._question = text
@@ -211,13 +219,14 @@ class TransformersChat:
         return inputs
 
     def _generate(
-        self, inputs: Mapping[str, Any], masked: MaskedScores, end: TurnEnd, max_tokens: int
+        self, inputs: Mapping[str, Any], mask: Mask, end: TurnEnd, max_tokens: int
     ) -> torch.Tensor:
         owner = self._owner
+        num_prompt = inputs['input_ids'].shape[1]
         scores = LogitsProcessorList()
         if owner.temperature > 0:
             scores.append(SamplingNoise(owner.temperature, self._generator))
-        scores.append(masked)
+        scores.append(MaskedScores(mask, num_prompt))
         # Qwen-VL models keep the last conversation's position offset on the module itself.
         holders = [module for module in owner.model.modules() if hasattr(module, 'rope_deltas')]
         for holder in holders:

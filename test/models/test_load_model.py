@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,9 @@ def test_hub_id_without_network(monkeypatch):
 
     # A port that nobody listens on stands for a hub that cannot be reached.
     monkeypatch.setattr(checkpoints.constants, 'ENDPOINT', 'http://127.0.0.1:9')
+    start_s = time.perf_counter()
     message = load_error('emma-planner-test/no-such-model')
+    assert time.perf_counter() - start_s < 10.0
     assert message.startswith('emma-planner-test/no-such-model: need a model folder, or a hub id')
 
 

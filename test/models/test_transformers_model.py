@@ -96,6 +96,8 @@ def test_every_turn_equals_plain_generate_without_cache(
     images = {k: v for k, v in calls[0][0].items() if k not in ('input_ids', 'attention_mask')}
     for given, sequence in calls:
         ids = given['input_ids']
+        per_token = [value for name, value in given.items() if name.endswith('token_type_ids')]
+        assert all(value.shape == ids.shape for value in per_token)
         plain = {name: _widened(name, value, ids) for name, value in images.items()}
         expected = type(model.model).generate(
             model.model,
