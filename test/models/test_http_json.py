@@ -105,11 +105,22 @@ def test_server_down_is_one_line() -> None:
         call(url)
 
 
-def test_unknown_host_is_named() -> None:
-    with pytest.raises(
-        ServerError, match=r'need a host name that resolves, got .*no-such\.invalid'
-    ):
+def test_unknown_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_: Any) -> None:  # some networks take long to say so
+        raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+
+    monkeypatch.setattr(socket, 'getaddrinfo', look_up)
+    with pytest.raises(ServerError, match=r"resolves, got 'no-such\.invalid: Name or service"):
         call('http://no-such.invalid:8000')
+
+
+def test_name_look_up_does_not_pass_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, 'getaddrinfo', lambda *_: time.sleep(1.5))
+    begin = time.monotonic()
+    with pytest.raises(ServerError, match=r'need an answer within 0\.3 s') as caught:
+        call('http://slow.invalid:8000', limit_s=0.3)
+    assert time.monotonic() - begin < 1.2
+    assert caught.value.reason is Reason.TIMEOUT
 
 
 def test_impossible_host_is_named() -> None:
@@ -143,10 +154,10 @@ def test_final_fault_is_one_line_and_not_tried_again(answer: Answer, words: str)
 
 
 def test_endless_answer_is_left_at_the_limit() -> None:
-    endless = Answer(raw=b'HTTP/1.1 200 OK\r\n\r\n' + b' ' * (8 * 2**20 + 1), hold_s=2.0)
+    endless = Answer(raw=b'HTTP/1.1 200 OK\r\n\r\n' + b' ' * (8 * 2**20 + 1), hold_s=4.0)
     begin = time.monotonic()
     assert 'need at most 8388608 bytes' in str(error_of(endless))
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 3.0
 
 
 @pytest.mark.parametrize(
@@ -197,7 +208,7 @@ def test_trusted_certificate_is_enough_and_the_deadline_holds(
         begin = time.monotonic()
         with pytest.raises(ServerError) as caught:
             call(server.url, limit_s=0.4)
-        assert time.monotonic() - begin < 0.8
+        assert time.monotonic() - begin < 1.2
     assert caught.value.reason is Reason.TIMEOUT
 
 
@@ -242,7 +253,7 @@ DATES = {'Date': 'Mon, 01 Jan 2024 10:00:00 GMT', 'Retry-After': 'Mon, 01 Jan 20
 @pytest.mark.parametrize('headers', [{'Retry-After': '1'}, DATES], ids=['seconds', 'date'])
 def test_wait_asked_for_is_kept(headers: dict[str, str], quick: None) -> None:
     with ScriptedServer(Answer({}, 429, headers), DONE) as server:
-        assert 1.0 <= seconds(lambda: call(server.url, retries=1)) < 2.0
+        assert 1.0 <= seconds(lambda: call(server.url, retries=1)) < 3.0
 
 
 @pytest.mark.parametrize('value', ['60', '9' * 400])
@@ -277,7 +288,7 @@ def test_deadline_covers_the_answer_and_all_tries(
         begin = time.monotonic()
         with pytest.raises(ServerError, match=r'need an answer within 0.5 s, got none') as caught:
             call(server.url, retries=10, limit_s=0.5)
-        assert 0.45 < time.monotonic() - begin < 0.8
+        assert 0.45 < time.monotonic() - begin < 1.2
     assert caught.value.reason is Reason.TIMEOUT
 
 
@@ -301,7 +312,7 @@ def test_trickled_headers_do_not_pass_the_deadline_and_leave_no_thread() -> None
         begin = time.monotonic()
         with pytest.raises(ServerError) as caught:
             call(url, limit_s=0.4)
-        assert time.monotonic() - begin < 0.8
+        assert time.monotonic() - begin < 1.2
         thread.join(5.0)
         left = [item for item in threading.enumerate() if item.name == 'emma-request']
         for item in left:
