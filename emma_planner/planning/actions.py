@@ -19,6 +19,9 @@ from emma_planner.planning.types import DT_S, NUM_STEPS, FloatArray, Reason
 CURVATURE_SCALE = 100.0
 """Prompts write curvature in 1/(100 m), so that two decimals resolve 1e-4 1/m (as OpenEMMA)."""
 
+_MAX_TEXT = 99.99
+"""Largest number of the text format: two digits before the point."""
+
 MAX_SPEED_TOKENS = 256
 SPEED_STEP_MPS = 0.15
 """Speed bin centres are k * 0.15 m/s: 0 is exact, 38.25 m/s the last, error at most 0.075 m/s."""
@@ -110,8 +113,11 @@ class TextActions:
         )
 
     def encode(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
-        """Write the JSON text that ``reply_format`` accepts."""
-        return '{"plan":[' + format_pairs(speeds_mps, curvatures_1pm) + ']}'
+        """Write the JSON text that ``reply_format`` accepts; values outside it take its bound."""
+        speeds = np.clip(speeds_mps, 0.0, _MAX_TEXT)
+        limit_1pm = _MAX_TEXT / CURVATURE_SCALE
+        curvatures = np.clip(curvatures_1pm, -limit_1pm, limit_1pm)
+        return '{"plan":[' + format_pairs(speeds, curvatures) + ']}'
 
     def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
         """Read ten pairs, tolerant of brackets and spacing; see :func:`parse_pairs`."""
@@ -126,7 +132,7 @@ class ActionTokens:
     curvature_tokens = tuple(f'<curvature_{k}>' for k in range(NUM_CURVATURE_TOKENS))
     reply_format = TokenFormat(positions=(speed_tokens, curvature_tokens) * NUM_STEPS)
     max_tokens = 2 * NUM_STEPS + 1
-    _TOKEN = re.compile(r'<(speed|curvature)_(\d+)>')
+    _TOKEN = re.compile(r'<(speed|curvature)_([0-9]{1,3})>')
 
     def instructions(self) -> str:
         """Return the answer's form in words."""
@@ -170,19 +176,13 @@ class ActionTokens:
 
 
 def _curvature_bins(curvatures_1pm: FloatArray) -> FloatArray:
+    """Bin whose centre is nearest in curvature (not in the companded level); exactly odd."""
     half = (NUM_CURVATURE_TOKENS - 1) // 2
-    scaled = np.clip(curvatures_1pm / MAX_CURVATURE_1PM, -1.0, 1.0)
-    levels = np.sign(scaled) * np.sqrt(np.abs(scaled)) * half
-    return np.asarray(_nearest_level(levels, scaled, half) + half)
-
-
-def _nearest_level(levels: FloatArray, scaled: FloatArray, half: int) -> FloatArray:
-    """Round to the bin whose centre is nearest in curvature, not in the companded level."""
-    low = np.clip(np.floor(levels), -half, half)
-    high = np.clip(low + 1, -half, half)
-    error_low = np.abs(scaled - np.sign(low) * (low / half) ** 2)
-    error_high = np.abs(scaled - np.sign(high) * (high / half) ** 2)
-    return np.where(error_high < error_low, high, low).astype(int)
+    size = np.minimum(np.abs(curvatures_1pm) / MAX_CURVATURE_1PM, 1.0)
+    low = np.floor(np.sqrt(size) * half)
+    high = np.minimum(low + 1, half)
+    nearest = np.where((high / half) ** 2 - size < size - (low / half) ** 2, high, low)
+    return np.asarray((np.sign(curvatures_1pm) * nearest).astype(int) + half)
 
 
 def curvature_of_bins(bins: FloatArray) -> FloatArray:

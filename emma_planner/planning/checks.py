@@ -56,8 +56,9 @@ def check_plausible(
     :raises PlanCheckError: ``implausible``, naming the first limit broken and where
     """
     speeds = np.concatenate([history.speeds_mps[-1:], trajectory.speeds_mps])
-    acceleration = np.diff(speeds) / DT_S
-    lateral = trajectory.speeds_mps**2 * trajectory.curvatures_1pm
+    with np.errstate(over='ignore'):
+        acceleration = np.diff(speeds) / DT_S
+        lateral = trajectory.speeds_mps**2 * trajectory.curvatures_1pm
     for what, values, limit, unit in (
         ('speed', trajectory.speeds_mps, limits.max_speed_mps, 'm/s'),
         ('curvature', trajectory.curvatures_1pm, limits.max_curvature_1pm, '1/m'),

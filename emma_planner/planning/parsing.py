@@ -19,12 +19,14 @@ from emma_planner.planning.types import (
     Reasoning,
 )
 
-_NUMBER = r'[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?'
-_KEY = r'(?:"?[A-Za-z_]\w*"?\s*:\s*)?'
+# every repetition ends at a character that it cannot match itself: matching takes linear time
+_NUMBER = r'[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?'
+_KEY = r'(?:"?([A-Za-z_]\w*)"?\s*:\s*)?'
 _PAIR = re.compile(rf'[\[({{]\s*{_KEY}({_NUMBER})\s*[,;]\s*{_KEY}({_NUMBER})\s*[\])}}]')
+_NUMBERS_IN_BRACKETS = re.compile(r'[\[({]([-+0-9.,;eE\s]+)[\])}]')
 _NOT_A_NUMBER = re.compile(r'[\[({,;:]\s*[-+]?(?:nan|inf(?:inity)?)\b', re.IGNORECASE)
 _LABEL = re.compile(
-    r'^[\s>#*_-]*(scene|critical objects|objects|intent)\s*[*_]*\s*:[*_]*[ \t]*',
+    r'^[ \t>#*_-]*(scene|critical objects|objects|intent)[ \t*_]*:[ \t*_]*',
     re.IGNORECASE | re.MULTILINE,
 )
 _BULLET = re.compile(r'^\s*(?:[-*•]|\d+[.)])\s*')
@@ -42,11 +44,11 @@ def quote(text: str) -> str:
 
 
 def parse_pairs(text: str, num_steps: int = NUM_STEPS) -> FloatArray:
-    """Read exactly ``num_steps`` pairs of numbers.
+    """Read exactly ``num_steps`` pairs of numbers: speed, then curvature unless keys swap them.
 
     :returns: ``(num_steps, 2)`` in the units in which the model wrote them
-    :raises PlanParseError: ``format`` without a pair or with a number that is not finite,
-        ``length`` with another count of pairs
+    :raises PlanParseError: ``format`` without a pair, with a malformed one or with a number that
+        is not finite, ``length`` with another count of pairs
     """
     if _NOT_A_NUMBER.search(text):
         raise PlanParseError(Reason.FORMAT, f'need finite numbers, got {quote(text)}')
@@ -59,10 +61,18 @@ def parse_pairs(text: str, num_steps: int = NUM_STEPS) -> FloatArray:
         raise PlanParseError(
             Reason.LENGTH, f'need {num_steps} pairs of numbers, got {len(pairs)} in {quote(text)}'
         )
-    values = np.array(pairs, dtype=np.float64)
+    if any(re.search('[0-9]', rest) for rest in _NUMBERS_IN_BRACKETS.findall(_PAIR.sub('', text))):
+        raise PlanParseError(Reason.FORMAT, f'need pairs of numbers alone, got {quote(text)}')
+    values = np.array([_in_order(*pair) for pair in pairs])
     if not np.isfinite(values).all():
         raise PlanParseError(Reason.FORMAT, f'need finite numbers, got {quote(text)}')
     return values
+
+
+def _in_order(first_key: str, first: str, _: str, second: str) -> tuple[float, float]:
+    if first_key.lower().startswith('curv'):
+        return float(second), float(first)
+    return float(first), float(second)
 
 
 def parse_reasoning(text: str) -> Reasoning:
