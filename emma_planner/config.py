@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -171,7 +172,7 @@ class PlannerConfig:
 
 def _checked(item: Any, value: Any) -> Any:
     kind = type(item.default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int and abs(value) < sys.float_info.max:
         value = float(value)
     if type(value) is not kind:
         raise ConfigError(f'{item.name}: need {kind.__name__}, got {value!r}')
@@ -181,24 +182,29 @@ def _checked(item: Any, value: Any) -> Any:
     if low is not None and not low <= value <= high:
         unit = item.metadata['unit']
         raise ConfigError(
-            f'{item.name}: need {low:g} to {high:g} {unit}'.rstrip() + f', got {value:g}'
+            f'{item.name}: need {low:g} to {high:g} {unit}'.rstrip() + f', got {value!r}'
         )
     return value
 
 
 def load_config(
-    path: Path | None = None, overrides: Mapping[str, Any] | None = None
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    base: PlannerConfig | None = None,
 ) -> PlannerConfig:
     """Read a parameter file (ROS form ``/**: ros__parameters:`` or a plain mapping).
 
     :param path: YAML file, None for the defaults
     :param overrides: values that win over the file
+    :param base: values where neither says anything; None for the defaults
     :raises ConfigError: file not readable, unknown key, wrong type or out of range
     """
     values = dict(_read(path)) if path is not None else {}
     values.update(overrides or {})
     values.pop('use_sim_time', None)
-    return update_config(PlannerConfig(), values, source=str(path) if path else 'options')
+    source = str(path) if path else 'options'
+    return update_config(base or PlannerConfig(), values, source)
 
 
 def update_config(config: PlannerConfig, values: Mapping[str, Any], source: str) -> PlannerConfig:
@@ -223,13 +229,19 @@ def _read(path: Path) -> Mapping[str, Any]:
         data = yaml.safe_load(path.read_text(encoding='utf-8'))
     except OSError as err:
         raise ConfigError(f'{path}: need a readable YAML file, got {err.strerror}') from err
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
+    except (yaml.YAMLError, ValueError, RecursionError) as err:  # also not UTF-8, no such date
         line = str(err).splitlines()[0]
         raise ConfigError(f'{path}: need valid YAML, got: {line}') from err
     data = {} if data is None else data
     if not isinstance(data, dict):
         raise ConfigError(f'{path}: need a mapping of parameters, got {type(data).__name__}')
-    for section in data.values():
+    for name, section in data.items():
         if isinstance(section, dict) and 'ros__parameters' in section:
-            return dict(section['ros__parameters'] or {})
+            data = {} if section['ros__parameters'] is None else section['ros__parameters']
+            if not isinstance(data, dict):
+                raise ConfigError(
+                    f'{path}: need a mapping under {name}: ros__parameters, '
+                    f'got {type(data).__name__}'
+                )
+            break
     return dict(data)

@@ -73,16 +73,20 @@ def check_plausible(
             )
 
 
-def check_echo(trajectory: Trajectory, history: EgoHistory) -> None:
+def check_echo(
+    trajectory: Trajectory, history_speeds_mps: FloatArray, history_curvatures_1pm: FloatArray
+) -> None:
     """Check that the plan is not the history written again.
 
+    :param history_speeds_mps: ``(10,)`` [m/s], to the resolution of the reply's format
+    :param history_curvatures_1pm: ``(10,)`` [1/m], likewise
     :raises PlanCheckError: ``history_echo``
     """
-    if _steady(history.speeds_mps, STEADY_MPS) and _steady(history.curvatures_1pm, STEADY_1PM):
+    if _steady(history_speeds_mps, STEADY_MPS) and _steady(history_curvatures_1pm, STEADY_1PM):
         return
-    same_speed = np.abs(trajectory.speeds_mps - history.speeds_mps) < ECHO_TOLERANCE_MPS
+    same_speed = np.abs(trajectory.speeds_mps - history_speeds_mps) < ECHO_TOLERANCE_MPS
     same_curvature = (
-        np.abs(trajectory.curvatures_1pm - history.curvatures_1pm) < ECHO_TOLERANCE_1PM
+        np.abs(trajectory.curvatures_1pm - history_curvatures_1pm) < ECHO_TOLERANCE_1PM
     )
     if same_speed.all() and same_curvature.all():
         raise PlanCheckError(

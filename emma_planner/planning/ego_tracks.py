@@ -18,6 +18,10 @@ KEEP_NS = (NUM_HISTORY - 1) * DT_NS + 3 * NS_PER_S
 """Kept: a history, and what an image may be older than the newest sample."""
 JUMP_NS = NS_PER_S // 2
 """Stamps that step back by more than this are a clock set back (a bag that loops), not jitter."""
+MAX_POSE = 1e9
+MAX_TWIST = 1e3
+"""Nothing on Earth is farther [m] or faster [m/s, rad/s]: a number above is no measurement."""
+STANDSTILL_MPS = 1e-9
 DEAD_RECKONING_FRAME = 'odom'
 SOURCES = ('odometry', 'twist', 'pose')
 
@@ -58,9 +62,13 @@ class TwistSample:
 
 
 class EgoTracks:
-    """The last seconds of pose and twist samples."""
+    """The last seconds of pose and twist samples.
 
-    def __init__(self) -> None:
+    :param keep_ns: how much is kept [ns]; None for a whole recording
+    """
+
+    def __init__(self, keep_ns: int | None = KEEP_NS) -> None:
+        self._keep_ns = keep_ns
         self.poses: deque[PoseSample] = deque()
         self.twists: deque[TwistSample] = deque()
         self.frame_id = DEAD_RECKONING_FRAME
@@ -111,7 +119,7 @@ class EgoTracks:
             self.dropped += 1
             return
         track.append(sample)
-        while sample.stamp_ns - track[0].stamp_ns > KEEP_NS:
+        while self._keep_ns is not None and sample.stamp_ns - track[0].stamp_ns > self._keep_ns:
             track.popleft()
 
     def _dead_reckon(self, twist: TwistSample) -> None:
@@ -133,9 +141,12 @@ class EgoTracks:
 
 
 def advance_pose(pose: Pose, speed_mps: float, yaw_rate_radps: float, time_s: float) -> Pose:
-    """Move a pose along the arc of a constant speed and yaw rate; turning on the spot is not
-    representable and keeps the pose."""
-    if not np.isfinite((speed_mps, yaw_rate_radps)).all() or speed_mps == 0.0:
+    """Move a pose along the arc of a constant speed and yaw rate.
+
+    Turning on the spot is no arc and keeps the pose, as does a twist that is no measurement.
+    """
+    usable = np.abs((speed_mps, yaw_rate_radps)) <= MAX_TWIST
+    if not usable.all() or abs(speed_mps) < STANDSTILL_MPS:
         return pose
     curvature = yaw_rate_radps / speed_mps
     step = integrate(np.array([speed_mps]), np.array([curvature]), dt_s=time_s)

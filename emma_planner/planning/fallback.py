@@ -7,7 +7,7 @@ path. What is driven always says which of these it is: never an old path dressed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -16,6 +16,7 @@ from emma_planner.planning.kinematics import integrate, to_frame
 from emma_planner.planning.types import (
     DT_NS,
     DT_S,
+    NUM_STEPS,
     EgoHistory,
     EgoState,
     FloatArray,
@@ -25,6 +26,7 @@ from emma_planner.planning.types import (
 
 STOP_DECELERATION_MPS2 = 2.0
 """Comfortable braking (Bench2Drive's comfort bound for braking is 4.05 m/s^2)."""
+STANDING_MPS = 1e-3
 
 
 class Source(str, Enum):
@@ -80,8 +82,9 @@ class PathKeeper:
     """
 
     def __init__(self, max_age_s: float) -> None:
-        self._keep_steps = int(max_age_s / DT_S)
+        self._keep_steps = min(int(max_age_s / DT_S), NUM_STEPS)
         self._last: DrivenPath | None = None
+        self._stop_ns = 0
 
     def clear(self) -> None:
         """Forget the last plan: time was set back, or the node stopped."""
@@ -98,6 +101,7 @@ class PathKeeper:
         speeds, curvatures = _then_stop(
             trajectory.speeds_mps, trajectory.curvatures_1pm, self._keep_steps
         )
+        self._stop_ns = plan.stamp_ns + self._keep_steps * DT_NS
         self._last = _path(
             Source.LAST_PLAN,
             history.frame_id,
@@ -123,17 +127,13 @@ class PathKeeper:
         """
         if self._last is not None:
             rest = self._last.after(now_ns)
-            first_stop = self._last.stamps_ns[0] + (self._keep_steps - 1) * DT_NS
-            if now_ns >= first_stop:
-                rest = DrivenPath(
-                    Source.STOP, rest.frame_id, rest.stamps_ns, rest.poses, rest.speeds_mps
-                )
-            return rest
+            return replace(rest, source=Source.STOP) if now_ns >= self._stop_ns else rest
         if ego is not None:
             speeds, curvatures = _then_stop(
                 np.array([ego.speed_mps]), np.array([ego.curvature_1pm]), 0
             )
-            return _path(Source.STOP, frame_id, ego.stamp_ns, ego.pose, speeds, curvatures)
+            stop = _path(Source.STOP, frame_id, ego.stamp_ns, ego.pose, speeds, curvatures)
+            return stop.after(now_ns)
         return DrivenPath(Source.NONE, frame_id, (), np.empty((0, 3)), np.empty(0))
 
 
@@ -142,18 +142,18 @@ def _then_stop(
 ) -> tuple[FloatArray, FloatArray]:
     """Keep the first steps, then brake to standstill along the same geometry."""
     start_mps = speeds_mps[max(keep - 1, 0)]
-    duration_s = abs(start_mps) / STOP_DECELERATION_MPS2
+    duration_s = 0.0 if abs(start_mps) < STANDING_MPS else abs(start_mps) / STOP_DECELERATION_MPS2
     time_s = np.minimum(np.arange(int(np.ceil(duration_s / DT_S)) + 1) * DT_S, duration_s)
-    travelled = abs(start_mps) * time_s - STOP_DECELERATION_MPS2 * time_s**2 / 2
-    stop_speeds = np.sign(start_mps) * np.diff(travelled) / DT_S
-    # curvature belongs to the place on the path, not to the time
-    arc_ends = np.cumsum(np.abs(speeds_mps)) * DT_S
-    kept_m = arc_ends[keep - 1] if keep > 0 else 0.0
-    middle_m = kept_m + (travelled[1:] + travelled[:-1]) / 2
-    place = np.minimum(np.searchsorted(arc_ends, middle_m), len(arc_ends) - 1)
+    braked_m = abs(start_mps) * time_s - STOP_DECELERATION_MPS2 * time_s**2 / 2
+    # the turn belongs to the place on the path, not to the time; past the end the last arc goes on
+    steps_m = np.append(np.abs(speeds_mps) * DT_S, braked_m[-1])
+    place_m = np.append(0.0, np.cumsum(steps_m))
+    turned = np.append(0.0, np.cumsum(steps_m * np.append(curvatures_1pm, curvatures_1pm[-1])))
+    turns = np.diff(np.interp(place_m[keep] + braked_m, place_m, turned))
+    stop_m = np.diff(braked_m)
     return (
-        np.concatenate([speeds_mps[:keep], stop_speeds]),
-        np.concatenate([curvatures_1pm[:keep], curvatures_1pm[place]]),
+        np.concatenate([speeds_mps[:keep], np.sign(start_mps) * stop_m / DT_S]),
+        np.concatenate([curvatures_1pm[:keep], turns / stop_m]),
     )
 
 

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emma_planner.planning.ego_tracks import PoseSample, TwistSample, advance_pose
+from emma_planner.planning.ego_tracks import (
+    MAX_POSE,
+    MAX_TWIST,
+    PoseSample,
+    TwistSample,
+    advance_pose,
+)
 from emma_planner.planning.types import (
     DT_NS,
     DT_S,
@@ -64,7 +70,7 @@ def build_history(
     twist_rows = [
         (t.stamp_ns, t.speed_mps, t.yaw_rate_radps) for t in twists if t.stamp_ns <= stamp_ns
     ]
-    pose_track = _covering(pose_rows, stamp_ns, limits, 'poses')
+    pose_track = _covering(pose_rows, stamp_ns, limits, 'poses', MAX_POSE)
     time_s, speed, yaw_rate = _motion(pose_track, twist_rows, stamp_ns, limits).T
     curvature = gate_curvature(time_s, speed, yaw_rate, limits.standstill_speed_mps)
     speeds = np.interp(_SAMPLE_S, time_s, speed)
@@ -93,7 +99,11 @@ def gate_curvature(
 
 
 def _covering(
-    rows: Sequence[tuple[float, ...]], stamp_ns: int, limits: HistoryLimits, what: str
+    rows: Sequence[tuple[float, ...]],
+    stamp_ns: int,
+    limits: HistoryLimits,
+    what: str,
+    bound: float,
 ) -> FloatArray:
     """Cut to the rows that cover the history; column 0 becomes time since t0 [s]."""
     if not rows:
@@ -117,8 +127,10 @@ def _covering(
             Reason.GAPPED_HISTORY,
             f'need ego {what} without gaps over {limits.max_gap_s:g} s, got {gap_s:.2f} s',
         )
-    if not np.isfinite(track).all():
-        raise InputError(Reason.NAN_ODOMETRY, f'need finite ego {what}, got NaN or infinity')
+    if not (np.abs(track[:, 1:]) <= bound).all():
+        raise InputError(
+            Reason.NAN_ODOMETRY, f'need finite ego {what}, got NaN, infinity or above {bound:g}'
+        )
     return track
 
 
@@ -131,7 +143,7 @@ def _motion(
     """Return ``(N, 3)`` time since t0 [s], speed [m/s], yaw rate [rad/s] of the chosen source."""
     if limits.source == 'pose' or (limits.source == 'auto' and not twist_rows):
         return _from_poses(poses)
-    motion = _covering(twist_rows, stamp_ns, limits, 'twists')
+    motion = _covering(twist_rows, stamp_ns, limits, 'twists', MAX_TWIST)
     unfilled = np.abs(motion[:, 1]).max() < TWIST_ZERO_MPS
     if limits.source == 'auto' and unfilled and _extent_m(poses) > POSE_MOVES_M:
         return _from_poses(poses)

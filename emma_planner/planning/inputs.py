@@ -126,7 +126,8 @@ class InputBuffer:
     def _newest_image(self, now_ns: int) -> tuple[int, Any]:
         usable = [item for item in self._images if item[0] <= now_ns]
         if not usable:
-            raise InputError(Reason.NO_IMAGE, 'need a camera image, got none yet')
+            got = 'only later ones' if self._images else 'none yet'
+            raise InputError(Reason.NO_IMAGE, f'need a camera image up to the tick, got {got}')
         stamp_ns, image = usable[-1]
         age_s = (now_ns - stamp_ns) / NS_PER_S
         if age_s > self._limits.image_max_age_s:

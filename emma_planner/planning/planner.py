@@ -8,15 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec, ActionTokens, TextActions
 from emma_planner.planning.chat import Chat, ChatModel, ModelError, Reply, Stop
-from emma_planner.planning.checks import PlausibilityLimits, check_echo, check_plausible
+from emma_planner.planning.checks import (
+    PlanCheckError,
+    PlausibilityLimits,
+    check_echo,
+    check_plausible,
+)
+from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.kinematics import integrate
-from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.planning.parsing import PlanParseError, parse_reasoning
 from emma_planner.planning.types import (
+    ByteArray,
+    CameraFrame,
+    EgoHistory,
+    FloatArray,
+    InputError,
     Latency,
     Plan,
     PlannerInput,
@@ -43,6 +56,30 @@ class Planner(Protocol):
         :returns: a valid plan, or one with a reason code; never raises for a model's failure
         """
         ...
+
+
+def plan_snapshot(
+    planner: Planner,
+    snapshot: Snapshot,
+    decode: Callable[[Any], ByteArray],
+    time_limit_s: float | None = None,
+) -> Plan:
+    """Decode a snapshot's image and plan: what the node's worker and the replay do.
+
+    :param decode: opaque image to ``(H, W, 3)`` uint8 RGB; raises :class:`InputError`
+    :returns: a plan; an image that cannot be decoded gives one with its reason code
+    """
+    try:
+        frame = CameraFrame(snapshot.stamp_ns, 'front', decode(snapshot.image))
+    except InputError as err:
+        return failed_plan(snapshot.stamp_ns, err)
+    planner_input = PlannerInput((frame,), snapshot.history, snapshot.command)
+    return planner.plan(planner_input, time_limit_s)
+
+
+def failed_plan(stamp_ns: int, error: PlanningError) -> Plan:
+    """Return the plan that stands for an error."""
+    return Plan(stamp_ns=stamp_ns, trajectory=None, reason=error.reason, detail=str(error))
 
 
 @dataclass(frozen=True)
@@ -99,7 +136,7 @@ class EmmaPlanner:
 
     def plan(self, planner_input: PlannerInput, time_limit_s: float | None = None) -> Plan:
         """Hold one conversation: reason, plan, parse, integrate, check."""
-        turns = _Turns(self._clock, time_limit_s)
+        turns = _Turns(self._clock, time_limit_s, self._options.use_reasoning)
         trajectory, reason, detail = None, None, ''
         try:
             chat = self._model.start(
@@ -107,12 +144,14 @@ class EmmaPlanner:
             )
             reply = self._converse(chat, planner_input, turns)
             speeds, curvatures = self._codec.decode(reply.text)
-            trajectory = Trajectory(speeds, curvatures, integrate(speeds, curvatures))
-            check_plausible(trajectory, planner_input.history, self._options.limits)
-            check_echo(trajectory, planner_input.history)
-        except PlanningError as err:
+            trajectory = _trajectory(speeds, curvatures)
+            self._check(trajectory, planner_input.history)
+        except PlanParseError as err:
             # the budget that cut the reply, not the cut reply, is why it does not parse
-            reason, detail = turns.stop_reason() or err.reason, str(err)
+            reason = Reason.LENGTH if turns.was_cut() else err.reason
+            detail = str(err)
+        except PlanningError as err:
+            reason, detail = err.reason, str(err)
         return Plan(
             stamp_ns=planner_input.stamp_ns,
             trajectory=trajectory,
@@ -140,61 +179,84 @@ class EmmaPlanner:
             reply_format=self._codec.reply_format,
         )
 
+    def _check(self, trajectory: Trajectory, history: EgoHistory) -> None:
+        check_plausible(trajectory, history, self._options.limits)
+        written = self._codec.encode(history.speeds_mps, history.curvatures_1pm)
+        check_echo(trajectory, *self._codec.decode(written))
+
     def _seed_of(self, stamp_ns: int) -> int:
         # a plan depends on its own stamp only, so dropped ticks do not change the next plan
         return (self._options.seed * 1_000_003 + stamp_ns) % 2**31
 
 
+def _trajectory(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> Trajectory:
+    with np.errstate(over='ignore', invalid='ignore'):
+        poses = integrate(speeds_mps, curvatures_1pm)
+    if not np.isfinite(poses).all():
+        raise PlanCheckError(Reason.IMPLAUSIBLE, 'need a finite path, got numbers that overflow')
+    return Trajectory(speeds_mps, curvatures_1pm, poses)
+
+
 class _Turns:
     """What was asked and answered in one conversation, within one time limit."""
 
-    def __init__(self, clock: Callable[[], float], time_limit_s: float | None) -> None:
+    def __init__(
+        self, clock: Callable[[], float], time_limit_s: float | None, use_reasoning: bool
+    ) -> None:
         self._clock = clock
         self._start = clock()
         self._time_limit_s = time_limit_s
+        self._num_reason_turns = int(use_reasoning)
         self.prompts: list[str] = []
         self.replies: list[Reply] = []
         self.reasoning = Reasoning()
 
-    def ask(self, chat: Chat, prompt: str, **how: object) -> Reply:
+    def ask(self, chat: Chat, prompt: str, **how: Any) -> Reply:
+        limit_s = self._left_s()
+        if limit_s is not None and limit_s <= 0.0:
+            raise self._timeout()
         self.prompts.append(prompt)
-        limit_s = None
-        if self._time_limit_s is not None:
-            limit_s = self._time_limit_s - (self._clock() - self._start)
-            if limit_s <= 0.0:
-                raise PlanningError(
-                    Reason.TIMEOUT, f'need a plan within {self._time_limit_s:g} s, ran out before'
-                )
-        reply = chat.ask(prompt, time_limit_s=limit_s, **how)  # type: ignore[arg-type]
+        reply = chat.ask(prompt, time_limit_s=limit_s, **how)
         self.replies.append(reply)
-        if reply.stop is Stop.TIMEOUT:
-            raise PlanningError(
-                Reason.TIMEOUT,
-                f'need a plan within {self._time_limit_s:g} s, got '
-                f'{sum(r.generated_tokens for r in self.replies)} tokens',
-            )
+        left_s = self._left_s()
+        if reply.stop is Stop.TIMEOUT or (left_s is not None and left_s < 0.0):
+            raise self._timeout()
         return reply
 
-    def stop_reason(self) -> Reason | None:
-        if (
-            self.replies
-            and self.replies[-1].stop is Stop.LENGTH
-            and len(self.prompts) == len(self.replies)
-        ):
-            return Reason.LENGTH
-        return None
+    def was_cut(self) -> bool:
+        return self.replies[-1].stop is Stop.LENGTH
 
     def latency(self) -> Latency:
-        reason = self.replies[:-1]
+        reason, plan = (
+            sum(reply.generate_ms for reply in replies)
+            for replies in (
+                self.replies[: self._num_reason_turns],
+                self.replies[self._num_reason_turns :],
+            )
+        )
         return Latency(
             encode_ms=sum(reply.encode_ms for reply in self.replies),
-            reason_ms=sum(reply.generate_ms for reply in reason),
-            plan_ms=self.replies[-1].generate_ms if self.replies else 0.0,
-            total_ms=(self._clock() - self._start) * 1e3,
+            reason_ms=reason,
+            plan_ms=plan,
+            total_ms=self._elapsed_s() * 1e3,
         )
 
     def tokens(self) -> TokenCounts:
         return TokenCounts(
             prompt=self.replies[-1].prompt_tokens if self.replies else 0,
             generated=sum(reply.generated_tokens for reply in self.replies),
+        )
+
+    def _elapsed_s(self) -> float:
+        return self._clock() - self._start
+
+    def _left_s(self) -> float | None:
+        return None if self._time_limit_s is None else self._time_limit_s - self._elapsed_s()
+
+    def _timeout(self) -> PlanningError:
+        limit = 'the time limit' if self._time_limit_s is None else f'{self._time_limit_s:g} s'
+        return PlanningError(
+            Reason.TIMEOUT,
+            f'need a plan within {limit}, got {self.tokens().generated} tokens '
+            f'in {self._elapsed_s():.2f} s',
         )
