@@ -24,6 +24,8 @@ from emma_planner.planning.chat import ModelError, Reply, ReplyFormat, Stop, Tex
 from emma_planner.planning.types import ByteArray, CameraFrame
 
 JPEG_QUALITY = 90
+MAX_JPEG_PX = 65500
+"""Longest side that libjpeg writes."""
 MAX_LISTED = 8
 NO_LIST = (404, 405, 500, 501)
 """States with which servers that have no list of models answer the question for one."""
@@ -268,6 +270,8 @@ def _image_part(rgb: ByteArray, max_width_px: int, max_height_px: int) -> dict[s
     height, width = rgb.shape[:2]
     scale = min(1.0, (max_width_px or width) / width, (max_height_px or height) / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
+    if max(size) > MAX_JPEG_PX:
+        raise ModelError(f'need an image side of at most {MAX_JPEG_PX} px, got {max(size)}')
     data = base64.b64encode(_jpeg(np.ascontiguousarray(rgb), size)).decode('ascii')
     return {'type': 'image_url', 'image_url': {'url': f'data:image/jpeg;base64,{data}'}}
 
@@ -291,9 +295,7 @@ def _jpeg_by_opencv(rgb: ByteArray, size: tuple[int, int]) -> bytes:
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     if size != (rgb.shape[1], rgb.shape[0]):
         bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not done:
-        raise ModelError(f'need an image that fits JPEG, got {size[0]}x{size[1]}')
+    _, data = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes()
 
 

@@ -139,6 +139,11 @@ def test_without_an_image_encoder_the_error_names_the_extra(
         OpenAIModel('http://127.0.0.1:1', 'tiny').start([make_frame()])
 
 
+def test_image_too_large_for_jpeg_is_refused() -> None:
+    with pytest.raises(ModelError, match='at most 65500 px, got 65501'):
+        OpenAIModel('http://127.0.0.1:1', 'tiny').start([make_frame(65501, 1)])
+
+
 # formats
 
 
