@@ -15,6 +15,9 @@ import numpy as np
 
 from emma_planner.planning.types import ByteArray
 
+_DTYPES = {'byte': 'uint8', 'char': 'uint8', 'octet': 'uint8'}
+"""Base types of ROS that numpy calls otherwise."""
+
 
 class MessageFactory(Protocol):
     """Makes messages of one library."""
@@ -60,8 +63,27 @@ class BagMessages:
         self._typestore = typestore
 
     def __call__(self, type_name: str, **fields: Any) -> Any:
-        """Make a message; every field must be given."""
-        return self._typestore.types[type_name](**fields)
+        """Make a message; fields not given are zero or empty, as in ROS."""
+        missing = {
+            name: self._zero(kind)
+            for name, kind in self._typestore.fielddefs[type_name][1]
+            if name not in fields
+        }
+        return self._typestore.types[type_name](**fields, **missing)
+
+    def _zero(self, kind: tuple[Any, Any]) -> Any:
+        # imported here: the live node on a ROS machine does not need rosbags
+        from rosbags.interfaces import Nodetype
+
+        node, what = kind
+        if node is Nodetype.BASE:
+            return {'string': '', 'bool': False}.get(what[0], 0)
+        if node is Nodetype.NAME:
+            return self(what)
+        element, count = what
+        if element[0] is Nodetype.BASE and element[1][0] != 'string':
+            return np.zeros(count, dtype=_DTYPES.get(element[1][0], element[1][0]))
+        return [self._zero(element) for _ in range(count)]
 
     def byte(self, value: int) -> int:
         """rosbags wants a number."""

@@ -1,0 +1,57 @@
+"""Parameters to a planner: the one place that joins planning and models."""
+
+from __future__ import annotations
+
+import time
+
+from emma_planner.config import PlannerConfig
+from emma_planner.models import load_model
+from emma_planner.planning.baselines import BASELINES, BaselinePlanner
+from emma_planner.planning.checks import PlausibilityLimits
+from emma_planner.planning.fallback import PathKeeper
+from emma_planner.planning.history import HistoryLimits
+from emma_planner.planning.inputs import InputBuffer, InputLimits
+from emma_planner.planning.planner import EmmaOptions, EmmaPlanner, Planner, choose_codec
+
+
+def build_planner(config: PlannerConfig) -> Planner:
+    """Load the model, or make the baseline, that the parameters name.
+
+    :raises ModelError: the model cannot be loaded or reached
+    """
+    if config.planner in BASELINES:
+        return BaselinePlanner(config.planner)
+    model = load_model(config)
+    options = EmmaOptions(
+        use_reasoning=config.use_reasoning,
+        reason_tokens=config.reason_tokens,
+        seed=config.seed,
+        limits=PlausibilityLimits(
+            max_speed_mps=config.max_speed_mps,
+            max_acceleration_mps2=config.max_acceleration_mps2,
+            max_lateral_acceleration_mps2=config.max_lateral_acceleration_mps2,
+            max_curvature_1pm=config.max_curvature_1pm,
+        ),
+    )
+    return EmmaPlanner(
+        model, choose_codec(model, config.action_format), options, time.perf_counter
+    )
+
+
+def build_inputs(config: PlannerConfig) -> InputBuffer:
+    """Make the buffer that inputs are collected in."""
+    limits = InputLimits(
+        image_max_age_s=config.image_max_age_s,
+        history=HistoryLimits(
+            source=config.odometry_source,
+            max_age_s=config.odometry_max_age_s,
+            max_gap_s=config.odometry_max_gap_s,
+            standstill_speed_mps=config.standstill_speed_mps,
+        ),
+    )
+    return InputBuffer(limits, config.default_command)
+
+
+def build_path_keeper(config: PlannerConfig) -> PathKeeper:
+    """Make the keeper of the last valid path."""
+    return PathKeeper(config.fallback_max_age_s)

@@ -1,0 +1,199 @@
+"""``emma replay``: plan a recording, write what came of it, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emma_planner.assemble import build_planner
+from emma_planner.config import ConfigError, PlannerConfig, load_config, update_config
+from emma_planner.evaluation.ground_truth import GroundTruth
+from emma_planner.evaluation.open_loop import Scores, score_records
+from emma_planner.planning.chat import ModelError
+from emma_planner.planning.ego_tracks import EgoTracks
+from emma_planner.planning.types import NS_PER_S
+from emma_planner.progress import ProgressBar
+from emma_planner.recordings.bags import BagError, BagReader
+from emma_planner.recordings.plan_log import PlanLogError, PlanLogHeader
+from emma_planner.recordings.topics import InputTopics, TopicError, find_topics
+from emma_planner.replay.lockstep import read_ego_motion, replay
+from emma_planner.replay.outputs import (
+    OutputError,
+    ReplayWriter,
+    output_paths,
+    prepare_folder,
+    write_metrics,
+)
+from emma_planner.resources import ResourceError, config_path
+
+FAILED, USAGE = 1, 2
+ERRORS = (BagError, TopicError, ModelError, OutputError, PlanLogError)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a replay came to.
+
+    :param name: of the planner, for logs and tables
+    :param records: of the plan log
+    :param error: why it ended early, None if it did not
+    """
+
+    name: str
+    records: list[dict[str, Any]]
+    error: Exception | None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; errors end in one line on stderr.
+
+    :returns: 0 done, 1 failed, 2 wrong usage
+    """
+    try:
+        config = config_of(arguments)
+    except (ConfigError, ResourceError) as err:
+        return _fail(err, USAGE)
+    try:
+        return _run(arguments, config)
+    except ERRORS as err:
+        return _fail(err, FAILED)
+
+
+def config_of(arguments: argparse.Namespace) -> PlannerConfig:
+    """Return the parameters: preset, then file, then options, each over the one before.
+
+    :raises ConfigError: unknown key or value out of range
+    """
+    config = PlannerConfig()
+    if arguments.preset:
+        config = load_config(config_path(f'{arguments.preset}.yaml'), base=config)
+    if arguments.config:
+        config = load_config(arguments.config, base=config)
+    options = {
+        key: getattr(arguments, key)
+        for key in ('model', 'planner', 'seed')
+        if getattr(arguments, key) is not None
+    }
+    return update_config(config, {**_assignments(arguments.set), **options}, 'options')
+
+
+def _assignments(texts: list[str]) -> dict[str, Any]:
+    values = {}
+    for text in texts:
+        key, equals, value = text.partition('=')
+        if not equals:
+            raise ConfigError(f'--set: need KEY=VALUE, got {text!r}')
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as err:
+            raise ConfigError(f'--set {key}: need a YAML value, got {value!r}') from err
+    return values
+
+
+def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
+    folder = arguments.out or Path('out') / f'replay-{arguments.bag.stem}'
+    with BagReader(arguments.bag) as reader:
+        topics = find_topics(reader.topics, config)
+        truth, damage = _ground_truth(reader, topics)
+        if arguments.live:
+            from emma_planner.replay.live import replay_live
+
+            outcome = replay_live(arguments, config, reader, topics, folder)
+        else:
+            outcome = _lockstep(arguments, config, reader, topics, folder)
+    error = outcome.error or damage
+    if not outcome.records:
+        raise error or BagError(f'{arguments.bag}: need one tick at least, got none')
+    scores = score_records(outcome.records, truth, outcome.name, seed=config.seed)
+    about = {
+        'planner_name': outcome.name,
+        'bag': arguments.bag.name,
+        'live': bool(arguments.live),
+        'config_hash': config.hash(),
+        'complete': error is None,
+    }
+    write_metrics(folder, scores, about)
+    if not arguments.quiet:
+        _print_results(outcome.name, scores, topics, folder)
+    if error is not None:
+        return _fail(f'{error}; kept {len(outcome.records)} ticks in {folder}', FAILED)
+    if all(record['history'] is None for record in outcome.records):
+        return _fail(_nothing_planned(arguments.bag, outcome.records), FAILED)
+    return 0
+
+
+def _ground_truth(reader: BagReader, topics: InputTopics) -> tuple[GroundTruth, BagError | None]:
+    tracks, damage = EgoTracks(keep_ns=None), None
+    try:
+        read_ego_motion(reader, topics, tracks)
+    except BagError as err:
+        damage = err
+    return GroundTruth(tracks.poses), damage
+
+
+def _lockstep(
+    arguments: argparse.Namespace,
+    config: PlannerConfig,
+    reader: BagReader,
+    topics: InputTopics,
+    folder: Path,
+) -> Outcome:
+    planner = build_planner(config)
+    prepare_folder(folder, overwrite=arguments.overwrite)
+    header = PlanLogHeader(config.planner, planner.name, config.hash(), arguments.bag.name)
+    total_s = (reader.end_ns - reader.start_ns) / NS_PER_S
+    error: Exception | None = None
+    with (
+        ReplayWriter(folder, header, config, overlay=not arguments.no_overlay) as writer,
+        ProgressBar(total_s, arguments.bag.name, shown=not arguments.quiet) as bar,
+    ):
+
+        def show(reached_ns: int) -> None:
+            reached_s = (reached_ns - reader.start_ns) / NS_PER_S
+            bar.update(reached_s, f'{reached_s:.1f} of {total_s:.1f} s')
+
+        ticks = replay(
+            reader,
+            topics,
+            planner,
+            config,
+            every_image=arguments.every_image,
+            on_progress=show,
+        )
+        try:
+            for tick in ticks:
+                writer.write(tick)
+        except BagError as err:
+            error = err
+        except KeyboardInterrupt:
+            error = BagError(f'{arguments.bag}: interrupted')
+    return Outcome(planner.name, writer.records, error)
+
+
+def _print_results(name: str, scores: Scores, topics: InputTopics, folder: Path) -> None:
+    inputs = ', '.join(f'{role}: {topic}' for topic, role in topics.names().items())
+    print(f'planner   {name}')
+    print(f'inputs    {inputs}')
+    print(
+        f'windows   {scores.windows} with 5 s of history and of future, {scores.planned} planned'
+    )
+    print()
+    print(scores.table())
+    print()
+    for what, path in output_paths(folder).items():
+        print(f'{what:<9} {path}')
+
+
+def _nothing_planned(bag: Path, records: list[dict[str, Any]]) -> str:
+    last = records[-1]
+    return f'{bag}: no tick could be planned; last: {last["reason"]}: {last["detail"]}'
+
+
+def _fail(error: object, status: int) -> int:
+    print(f'emma replay: {error}', file=sys.stderr)
+    return status

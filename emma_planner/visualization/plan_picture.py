@@ -1,0 +1,74 @@
+"""A plan and what is driven after it, drawn on the camera picture it was planned from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from emma_planner.config import PlannerConfig
+from emma_planner.planning.fallback import DrivenPath
+from emma_planner.planning.kinematics import integrate, invert, to_base
+from emma_planner.planning.types import NUM_STEPS, ByteArray, EgoHistory, Plan, Trajectory
+from emma_planner.visualization.camera import Camera
+from emma_planner.visualization.overlay import draw_plan, plan_text
+
+
+def camera_of(config: PlannerConfig, camera_info: Any, rgb: ByteArray) -> Camera:
+    """Return the camera: calibrated where CameraInfo says something, else by its field of view.
+
+    :param camera_info: sensor_msgs/CameraInfo of ROS 2 (``k``) or ROS 1 (``K``), None without
+    :param rgb: ``(H, W, 3)`` a picture of the camera
+    """
+    mounting = {
+        'x_m': config.camera_x_m,
+        'y_m': config.camera_y_m,
+        'z_m': config.camera_z_m,
+        'pitch_deg': config.camera_pitch_deg,
+        'yaw_deg': config.camera_yaw_deg,
+    }
+    height, width = rgb.shape[:2]
+    if camera_info is None:
+        return Camera.from_fov(config.camera_fov_deg, width, height, **mounting)
+    matrix = camera_info.k if hasattr(camera_info, 'k') else camera_info.K
+    try:
+        return Camera.from_matrix(matrix, camera_info.width, camera_info.height, **mounting)
+    except ValueError:  # drivers without a calibration send zeros
+        return Camera.from_fov(config.camera_fov_deg, width, height, **mounting)
+
+
+def draw(
+    rgb: ByteArray,
+    plan: Plan,
+    driven: DrivenPath,
+    history: EgoHistory,
+    camera: Camera,
+    model: str,
+) -> ByteArray:
+    """Draw a plan; a fallback shows in its place, under a banner with the reason code.
+
+    :param rgb: ``(H, W, 3)`` the picture that was planned from
+    :param driven: what is driven after the plan
+    :param model: name of what planned
+    """
+    title, lines = plan_text(plan, float(history.speeds_mps[-1]), model)
+    return draw_plan(
+        rgb,
+        plan.trajectory,
+        camera,
+        title=title,
+        lines=lines,
+        valid=plan.valid,
+        reason=str(plan.reason or ''),
+        fallback=None if plan.valid else _as_trajectory(driven, history),
+    )
+
+
+def _as_trajectory(driven: DrivenPath, history: EgoHistory) -> Trajectory | None:
+    """A fallback path in base_link; a path that ends early stands still at its end."""
+    if not driven.stamps_ns:
+        return None
+    poses = to_base(driven.poses, history.ego_pose)[:NUM_STEPS]
+    padded = np.vstack([poses, np.repeat(poses[-1:], NUM_STEPS - len(poses), axis=0)])
+    speeds, curvatures = invert(padded)
+    return Trajectory(speeds, curvatures, integrate(speeds, curvatures))
