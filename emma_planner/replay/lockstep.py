@@ -1,7 +1,8 @@
 """Plan a recording in lock-step: time stands still while the planner thinks.
 
 Messages arrive in the order of recording and ticks come at whole multiples of the period, as at
-the live node under ``/clock``; so both see the same inputs for the same image.
+the live node under ``/clock``; so both see the same inputs for the same image. There is no
+deadline here: the same recording and seed give the same plans on any machine, however slow.
 """
 
 from __future__ import annotations
@@ -86,7 +87,6 @@ class _Session:
 
     def __init__(self, planner: Planner, config: PlannerConfig, topics: InputTopics) -> None:
         self._planner = planner
-        self._config = config
         self._roles = topics.names()
         self._inputs: InputBuffer = build_inputs(config)
         self._keeper: PathKeeper = build_path_keeper(config)
@@ -111,7 +111,7 @@ class _Session:
         except InputError as err:
             plan = failed_plan(tick_ns, err)
         else:
-            plan = plan_snapshot(self._planner, snapshot, to_rgb, self._config.deadline_s)
+            plan = plan_snapshot(self._planner, snapshot, to_rgb)
         if plan.valid and snapshot is not None:
             driven = self._keeper.accept(plan, snapshot.history)
         else:

@@ -92,6 +92,11 @@ def _twist(twist: Any) -> tuple[float, float]:
     return float(twist.linear.x), float(twist.angular.z)
 
 
+def printable(text: str) -> str:
+    """Replace what a ROS string cannot carry or a terminal would act on: model text is data."""
+    return ''.join(c if c.isprintable() else '\ufffd' for c in text)
+
+
 def time_message(make: MessageFactory, stamp_ns: int) -> Any:
     """builtin_interfaces/Time."""
     sec, nanosec = divmod(int(stamp_ns), NS_PER_S)
@@ -160,10 +165,10 @@ def diagnostics_message(
                 'diagnostic_msgs/msg/DiagnosticStatus',
                 level=make.byte(status.level),
                 name=status.name,
-                message=status.message,
+                message=printable(status.message),
                 hardware_id=hardware_id,
                 values=[
-                    make('diagnostic_msgs/msg/KeyValue', key=key, value=value)
+                    make('diagnostic_msgs/msg/KeyValue', key=key, value=printable(value))
                     for key, value in status.values
                 ],
             )
@@ -250,5 +255,5 @@ def _marker(
         lifetime=make('builtin_interfaces/msg/Duration', sec=2, nanosec=0),
         frame_locked=False,
         points=[make('geometry_msgs/msg/Point', x=x, y=y, z=0.0) for x, y in points],
-        text=text,
+        text=printable(text),
     )

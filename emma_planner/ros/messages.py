@@ -40,7 +40,7 @@ class RclpyMessages:
 
     def __call__(self, type_name: str, **fields: Any) -> Any:
         """Make a message; fields not given keep their default."""
-        return _rclpy_class(type_name)(**fields)
+        return message_class(type_name)(**fields)
 
     def byte(self, value: int) -> bytes:
         """rclpy wants bytes of length 1."""
@@ -95,6 +95,7 @@ class BagMessages:
 
 
 @lru_cache(maxsize=64)
-def _rclpy_class(type_name: str) -> Any:
+def message_class(type_name: str) -> Any:
+    """Return the class of ``pkg/msg/Name``."""
     package, kind, name = type_name.split('/')
     return getattr(importlib.import_module(f'{package}.{kind}'), name)

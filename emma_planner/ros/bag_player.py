@@ -1,0 +1,146 @@
+"""Play a recording over DDS with ``/clock``, and record what a planner answers.
+
+Raw bytes go from the bag to the publishers and from the subscriptions to the bag: no message is
+decoded on the way. ``/clock`` carries the time of recording at a chosen rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.utilities import remove_ros_args
+
+from emma_planner.planning.types import NS_PER_S
+from emma_planner.recordings.bags import BagError, BagMessage, BagReader
+from emma_planner.ros.conversions import time_message
+from emma_planner.ros.messages import RclpyMessages, message_class
+
+CLOCK_PERIOD_S = 0.01
+"""``/clock`` is published this often in steady time, and with every message."""
+CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
+_IMAGES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+CLOCK_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class BagPlayer:
+    """Publishes a recording's messages and ``/clock`` in the time of recording.
+
+    :param node: publishers are made on it
+    :param reader: an opened recording
+    :param topics: topic in the recording to topic to publish on; others are not played
+    :param rate: times real time
+    """
+
+    def __init__(
+        self, node: Node, reader: BagReader, topics: Mapping[str, str], rate: float
+    ) -> None:
+        self._reader = reader
+        self._rate = rate
+        self._make = RclpyMessages()
+        self._clock = node.create_publisher(message_class(CLOCK_TYPE), '/clock', CLOCK_QOS)
+        kinds = reader.topics
+        self._publishers = {
+            topic: node.create_publisher(message_class(kinds[topic]), name, _qos(kinds[topic]))
+            for topic, name in topics.items()
+        }
+
+    def subscribers(self) -> dict[str, int]:
+        """Topic in the recording to the number of its subscribers now."""
+        return {
+            topic: publisher.get_subscription_count()
+            for topic, publisher in self._publishers.items()
+        }
+
+    def play(self, wait: Callable[[float], None]) -> None:
+        """Publish all messages once.
+
+        :param wait: called with seconds to spend; spins or sleeps
+        :raises BagError: damaged in the middle; all messages before have been published
+        """
+        origin_ns, begin_s = self._reader.start_ns, time.perf_counter()
+        for message in self._reader.messages(set(self._publishers)):
+            self._run_clock_until(message.log_ns, origin_ns, begin_s, wait)
+            self.publish_clock(message.log_ns)
+            self._publishers[message.topic].publish(self._cdr(message))
+        self._run_clock_until(self._reader.end_ns, origin_ns, begin_s, wait)
+
+    def publish_clock(self, now_ns: int) -> None:
+        """Publish ``/clock``."""
+        clock = message_class(CLOCK_TYPE)(clock=time_message(self._make, now_ns))
+        self._clock.publish(clock)
+
+    def _cdr(self, message: BagMessage) -> bytes:
+        return self._reader.to_cdr(message)
+
+    def _run_clock_until(
+        self, until_ns: int, origin_ns: int, begin_s: float, wait: Callable[[float], None]
+    ) -> None:
+        due_s = begin_s + (until_ns - origin_ns) / NS_PER_S / self._rate
+        while (left_s := due_s - time.perf_counter()) > 0.0:
+            wait(min(left_s, CLOCK_PERIOD_S))
+            played_s = (time.perf_counter() - begin_s) * self._rate
+            self.publish_clock(min(origin_ns + round(played_s * NS_PER_S), until_ns))
+
+
+def _qos(type_name: str) -> QoSProfile:
+    # reliable serves best-effort subscriptions too and loses no image that is waited for
+    return QoSProfile(depth=10 if type_name in _IMAGES else 100)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play a bag: ``bag_player BAG [--rate FACTOR] [--loop] [--topics A:=B ...]``.
+
+    :returns: 0 played, 1 the bag cannot be played
+    """
+    argv = sys.argv if arguments is None else ['bag_player', *arguments]
+    options = _parser().parse_args(remove_ros_args(argv)[1:])
+    rclpy.init(args=argv)
+    node = rclpy.create_node('bag_player')
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        with BagReader(options.bag) as reader:
+            topics = {topic: topic for topic in reader.topics if _is_known(reader.topics[topic])}
+            player = BagPlayer(node, reader, topics, options.rate)
+            while True:
+                player.play(lambda seconds: executor.spin_once(timeout_sec=seconds))
+                if not options.loop:
+                    return 0
+    except BagError as err:
+        print(f'bag_player: {err}', file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _is_known(type_name: str) -> bool:
+    try:
+        message_class(type_name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='bag_player', description='Play a bag with /clock.')
+    parser.add_argument('bag', type=Path, help='bag folder or file')
+    parser.add_argument('--rate', type=float, default=1.0, help='times real time')
+    parser.add_argument('--loop', action='store_true', help='start again at the end')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

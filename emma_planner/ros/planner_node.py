@@ -1,0 +1,427 @@
+"""The planner as a lifecycle node.
+
+Callbacks convert and store. A ROS-time timer takes a snapshot of the inputs and hands it to one
+worker thread; a guard condition wakes the executor when a plan is there, and one method publishes.
+Parameters take effect on configure.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import rclpy
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from emma_planner.assemble import build_inputs, build_path_keeper, build_planner
+from emma_planner.config import ConfigError, PlannerConfig
+from emma_planner.planning.fallback import DrivenPath
+from emma_planner.planning.inputs import InputBuffer, Snapshot
+from emma_planner.planning.planner import Planner, failed_plan, plan_snapshot
+from emma_planner.planning.types import NS_PER_S, InputError, Plan, PlanningError, Reason
+from emma_planner.recordings.plan_log import plan_record, to_json_line
+from emma_planner.ros import conversions
+from emma_planner.ros.conversions import EGO_READERS, stamp_of
+from emma_planner.ros.diagnostics import Counters, plan_statuses, waiting_status
+from emma_planner.ros.images import to_rgb
+from emma_planner.ros.messages import RclpyMessages, message_class
+from emma_planner.ros.parameters import declare_parameters, read_parameters
+from emma_planner.ros.worker import Done, NewestWinsWorker
+
+HEARTBEAT_S = 1.0
+STOP_WORKER_S = 10.0
+LOG_EVERY_S = 5.0
+IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+EGO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+RELIABLE_QOS = QoSProfile(depth=10)
+LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""What CARLA's local planner needs for waypoints and speed_command: a volatile publisher is never
+matched by its transient local subscription."""
+
+_OUTPUTS = {
+    'path': ('nav_msgs/msg/Path', LATCHED_QOS),
+    'target_speed': ('std_msgs/msg/Float64', LATCHED_QOS),
+    'reasoning': ('std_msgs/msg/String', RELIABLE_QOS),
+    'markers': ('visualization_msgs/msg/MarkerArray', RELIABLE_QOS),
+    'overlay': ('sensor_msgs/msg/Image', RELIABLE_QOS),
+    '/diagnostics': ('diagnostic_msgs/msg/DiagnosticArray', RELIABLE_QOS),
+}
+
+
+class PlannerNode(LifecycleNode):
+    """Plans at a fixed rate and publishes path, target speed, reasoning and diagnostics.
+
+    :raises ConfigError: a parameter is unknown, of the wrong type or out of range
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('planner', **options)
+        given = {name: value.value for name, value in self._parameter_overrides.items()}
+        declare_parameters(self, given)
+        self._make = RclpyMessages()
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._config = PlannerConfig()
+        self._planner: Planner | None = None
+        self._inputs: InputBuffer | None = None
+        self._worker: NewestWinsWorker[Snapshot, Plan] | None = None
+        self._outputs: dict[str, Any] = {}
+        self._inlets: list[Any] = []
+        self._own_timers: list[Any] = []
+
+    # life cycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read parameters, load the model, create publishers."""
+        try:
+            self._config = read_parameters(self)
+            self.get_logger().info(f'loading {self._config.planner} {self._config.model}')
+            self._planner = build_planner(self._config)
+        except (ConfigError, PlanningError) as err:
+            self.get_logger().error(str(err))
+            return TransitionCallbackReturn.FAILURE
+        self._outputs = {
+            name: self.create_lifecycle_publisher(message_class(kind), name, qos)
+            for name, (kind, qos) in _OUTPUTS.items()
+        }
+        self.get_logger().info(f'configured with {self._planner.name}')
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Create subscriptions, timers and the worker."""
+        super().on_activate(state)  # publishers first: a heartbeat may come at once
+        self._inputs = build_inputs(self._config)
+        self._keeper = build_path_keeper(self._config)
+        self._counters = Counters()
+        self._camera_info: Any = None
+        self._recent: deque[int] = deque(maxlen=10)
+        self._last_tick_s = 0.0
+        self._jumped_back = False
+        self._wake = self.create_guard_condition(self._on_wake)
+        self._worker = NewestWinsWorker(self._work, self._wake.trigger)
+        self._subscribe()
+        self._jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(
+                min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False
+            ),
+            post_callback=self._on_jump,
+        )
+        self._start_timers()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop planning: destroy what on_activate created."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Destroy what on_configure created."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Destroy everything."""
+        self._stop()
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Fall back to unconfigured."""
+        self._stop()
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    # inputs: convert and store
+
+    def _subscribe(self) -> None:
+        config = self._config
+        for kind, topic, qos, callback in (
+            ('sensor_msgs/msg/Image', config.image_topic, IMAGE_QOS, self._on_image),
+            (
+                'sensor_msgs/msg/CompressedImage',
+                config.compressed_topic,
+                IMAGE_QOS,
+                self._on_image,
+            ),
+            (
+                'sensor_msgs/msg/CameraInfo',
+                config.camera_info_topic,
+                IMAGE_QOS,
+                self._on_camera_info,
+            ),
+            ('std_msgs/msg/String', config.command_topic, LATCHED_QOS, self._on_command),
+        ):
+            self._inlets.append(
+                self.create_subscription(message_class(kind), topic, callback, qos)
+            )
+        for source, (kind, read) in EGO_READERS.items():
+            topic = getattr(config, f'{source}_topic')
+            self._inlets.append(
+                self.create_subscription(
+                    message_class(kind), topic, self._ego_callback(source, read), EGO_QOS
+                )
+            )
+
+    def _ego_callback(self, source: str, read: Any) -> Any:
+        def on_ego(message: Any) -> None:
+            self._counters.ego_messages += 1
+            self._inputs.add_ego(read(message), source)
+
+        return on_ego
+
+    def _on_image(self, message: Any) -> None:
+        self._counters.images += 1
+        self._inputs.add_image(stamp_of(message.header), message)
+
+    def _on_camera_info(self, message: Any) -> None:
+        self._camera_info = message
+
+    def _on_command(self, message: Any) -> None:
+        self._inputs.command = message.data
+
+    # ticks
+
+    def _start_timers(self) -> None:
+        """Tick at whole multiples of the period of ROS time, and beat in steady time."""
+        period_ns = round(NS_PER_S / self._config.rate_hz)
+        phase_ns = self._now_ns() % period_ns
+        if phase_ns == 0:  # also before the first /clock, when time stands at 0
+            self._own_timers.append(self.create_timer(period_ns / NS_PER_S, self._on_tick))
+        else:
+            self._own_timers.append(
+                self.create_timer((period_ns - phase_ns) / NS_PER_S, self._align_then_tick)
+            )
+        self._own_timers.append(
+            self.create_timer(HEARTBEAT_S, self._on_heartbeat, clock=self._steady_clock)
+        )
+
+    def _align_then_tick(self) -> None:
+        self.destroy_timer(self._own_timers[0])
+        self._own_timers[0] = self.create_timer(1.0 / self._config.rate_hz, self._on_tick)
+        self._on_tick()
+
+    def _on_tick(self) -> None:
+        now_ns = self._now_ns()
+        if now_ns == 0:
+            return
+        self._counters.ticks += 1
+        try:
+            snapshot = self._inputs.snapshot(now_ns)
+        except InputError as err:
+            self._publish(None, failed_plan(now_ns, err), now_ns)
+            return
+        self._counters.superseded += self._worker.submit(snapshot)
+        busy_s = self._worker.busy_s()
+        if busy_s > self._config.deadline_s:
+            self._counters.deadline_misses += 1
+            error = PlanningError(
+                Reason.TIMEOUT,
+                f'need a plan within {self._config.deadline_s:g} s, still waiting after '
+                f'{busy_s:.1f} s',
+            )
+            self._publish(None, failed_plan(now_ns, error), now_ns)
+
+    def _on_heartbeat(self) -> None:
+        now_s = self._steady_s()
+        if now_s - self._last_tick_s < max(HEARTBEAT_S, 1.5 / self._config.rate_hz):
+            return
+        status = waiting_status(
+            self._counters, name=self.get_name(), clock_runs=self._now_ns() != 0
+        )
+        self._publish_diagnostics([status], self._now_ns())
+
+    def _on_jump(self, jump: Any) -> None:
+        """Time was set back. Runs inside the clock's update, where timers must not be made."""
+        self._jumped_back = True
+        self._wake.trigger()
+
+    def _recover_from_jump(self) -> None:
+        self._jumped_back = False
+        self._counters.time_jumps += 1
+        self._inputs.clear_after_jump()
+        self._keeper.clear()
+        self._worker.clear()
+        for timer in self._own_timers:
+            self.destroy_timer(timer)
+        self._own_timers.clear()
+        self._start_timers()
+
+    # inference, in the worker's thread
+
+    def _work(self, snapshot: Snapshot, waited_s: float) -> Plan:
+        limit_s = max(self._config.deadline_s - waited_s, 0.0)
+        return plan_snapshot(self._planner, snapshot, to_rgb, limit_s)
+
+    # outputs
+
+    def _on_wake(self) -> None:
+        if self._jumped_back:
+            self._recover_from_jump()
+        while (done := self._worker.fetch()) is not None:
+            self._publish_done(done)
+
+    def _publish_done(self, done: Done[Snapshot, Plan]) -> None:
+        snapshot, plan = done.job, done.result
+        if isinstance(plan, Exception):
+            self.get_logger().error(f'planning failed: {plan!r}')
+            error = PlanningError(Reason.MODEL_ERROR, f'{type(plan).__name__}: {plan}')
+            plan = failed_plan(snapshot.stamp_ns, error)
+        now_ns = self._now_ns()
+        if snapshot.tick_ns > now_ns:
+            return  # planned before time was set back
+        self._counters.planned += 1
+        self._counters.valid += plan.valid
+        self._counters.deadline_misses += plan.reason is Reason.TIMEOUT
+        self._publish(snapshot, plan, now_ns)
+
+    def _publish(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> None:
+        """The one place that publishes a plan, or the fallback in its place."""
+        driven = self._drive(snapshot, plan, now_ns)
+        command = snapshot.command if snapshot else self._inputs.command
+        history = snapshot.history if snapshot else None
+        make = self._make
+        outputs = self._outputs
+        ahead = driven.after(now_ns)
+        outputs['path'].publish(conversions.path_message(make, ahead, plan.stamp_ns))
+        unit = self._config.target_speed_unit
+        outputs['target_speed'].publish(
+            conversions.speed_message(make, ahead.target_speed_mps, unit)
+        )
+        tick_ns = snapshot.tick_ns if snapshot else now_ns
+        record = plan_record(plan, driven, tick_ns=tick_ns, command=command, history=history)
+        outputs['reasoning'].publish(conversions.string_message(make, to_json_line(record)))
+        self._publish_statuses(plan, ahead, now_ns)
+        if outputs['markers'].get_subscription_count():
+            markers = conversions.markers_message(
+                make, ahead, plan.stamp_ns, plan.reasoning.intent
+            )
+            outputs['markers'].publish(markers)
+        if snapshot is not None and outputs['overlay'].get_subscription_count():
+            self._publish_overlay(snapshot, plan, driven)
+
+    def _drive(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> DrivenPath:
+        if plan.valid and snapshot is not None:
+            return self._keeper.accept(plan, snapshot.history)
+        self.get_logger().warning(
+            f'{plan.reason}: {plan.detail}',
+            throttle_duration_sec=LOG_EVERY_S,
+            throttle_time_source_type=self._steady_clock,
+        )
+        ego = self._inputs.latest_ego(now_ns)
+        return self._keeper.fallback(now_ns, ego, self._inputs.ego.frame_id)
+
+    def _publish_statuses(self, plan: Plan, driven: DrivenPath, now_ns: int) -> None:
+        self._last_tick_s = self._steady_s()
+        self._recent.append(now_ns)
+        span_s = (self._recent[-1] - self._recent[0]) / NS_PER_S
+        statuses = plan_statuses(
+            plan,
+            driven,
+            self._counters,
+            name=self.get_name(),
+            model=self._planner.name,
+            age_ms=(now_ns - plan.stamp_ns) / 1e6,
+            rate_hz=(len(self._recent) - 1) / span_s if span_s > 0 else 0.0,
+        )
+        self._publish_diagnostics(statuses, now_ns)
+
+    def _publish_diagnostics(self, statuses: Sequence[conversions.Status], now_ns: int) -> None:
+        message = conversions.diagnostics_message(self._make, statuses, now_ns, self.get_name())
+        self._outputs['/diagnostics'].publish(message)
+
+    def _publish_overlay(self, snapshot: Snapshot, plan: Plan, driven: DrivenPath) -> None:
+        from emma_planner.visualization.plan_picture import camera_of, draw
+
+        try:
+            rgb = to_rgb(snapshot.image)
+        except InputError:
+            return  # the plan's reason code already says so
+        camera = camera_of(self._config, self._camera_info, rgb)
+        picture = draw(rgb, plan, driven, snapshot.history, camera, self._planner.name)
+        frame_id = snapshot.image.header.frame_id
+        message = conversions.image_message(self._make, picture, plan.stamp_ns, frame_id)
+        self._outputs['overlay'].publish(message)
+
+    # clocks and tear-down
+
+    def close(self) -> None:
+        """Stop the worker, whatever the state: a thread alive at exit ends in an abort."""
+        self._stop()
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _steady_s(self) -> float:
+        return int(self._steady_clock.now().nanoseconds) / NS_PER_S
+
+    def _stop(self) -> None:
+        for timer in self._own_timers:
+            self.destroy_timer(timer)
+        self._own_timers.clear()
+        for inlet in self._inlets:
+            self.destroy_subscription(inlet)
+        self._inlets.clear()
+        if self._worker is not None:
+            self._jumps.unregister()
+            if not self._worker.stop(STOP_WORKER_S):
+                self.get_logger().warning(f'inference still runs after {STOP_WORKER_S:g} s')
+            self.destroy_guard_condition(self._wake)
+            self._worker = None
+
+    def _release(self) -> None:
+        for publisher in self._outputs.values():
+            self.destroy_lifecycle_publisher(publisher)
+        self._outputs.clear()
+        self._planner = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until it is told to stop.
+
+    :returns: 0 stopped, 1 could not start
+    """
+    rclpy.init(args=arguments)
+    try:
+        node = PlannerNode()
+    except ConfigError as err:
+        print(f'planner_node: {err}', file=sys.stderr)
+        rclpy.try_shutdown()
+        return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if node.get_parameter('autostart').value and not _start(node):
+            return 1
+        while rclpy.ok():
+            _spin_once(node, executor)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.close()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _start(node: PlannerNode) -> bool:
+    success = TransitionCallbackReturn.SUCCESS
+    return node.trigger_configure() == success and node.trigger_activate() == success
+
+
+def _spin_once(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
+    try:
+        executor.spin_once(timeout_sec=1.0)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        raise
+    except Exception as err:  # whatever a message held, the node goes on
+        node.get_logger().error(f'{type(err).__name__} in a callback: {err}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
