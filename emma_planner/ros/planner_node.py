@@ -8,7 +8,6 @@ Parameters take effect on configure.
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,19 +18,17 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from emma_planner.assemble import build_inputs, build_path_keeper, build_planner
+from emma_planner.assemble import build_inputs, build_planner
 from emma_planner.config import ConfigError, PlannerConfig
-from emma_planner.planning.fallback import DrivenPath
 from emma_planner.planning.inputs import InputBuffer, Snapshot
 from emma_planner.planning.planner import Planner, failed_plan, plan_snapshot
 from emma_planner.planning.types import NS_PER_S, InputError, Plan, PlanningError, Reason
-from emma_planner.recordings.plan_log import plan_record, to_json_line
-from emma_planner.ros import conversions
 from emma_planner.ros.conversions import EGO_READERS, stamp_of
-from emma_planner.ros.diagnostics import Counters, plan_statuses, waiting_status
+from emma_planner.ros.diagnostics import Counters
 from emma_planner.ros.images import to_rgb
-from emma_planner.ros.messages import RclpyMessages, message_class
+from emma_planner.ros.messages import message_class
 from emma_planner.ros.parameters import declare_parameters, read_parameters
+from emma_planner.ros.plan_publisher import PlanPublisher
 from emma_planner.ros.worker import Done, NewestWinsWorker
 
 HEARTBEAT_S = 1.0
@@ -60,19 +57,28 @@ class PlannerNode(LifecycleNode):
     :raises ConfigError: a parameter is unknown, of the wrong type or out of range
     """
 
+    # made on configure
+    _planner: Planner
+    # made on activate
+    _inputs: InputBuffer
+    _worker: NewestWinsWorker[Snapshot, Plan]
+    _publisher: PlanPublisher
+    _counters: Counters
+    _wake: Any
+    _jumps: Any
+
     def __init__(self, **options: Any) -> None:
         super().__init__('planner', **options)
         given = {name: value.value for name, value in self._parameter_overrides.items()}
         declare_parameters(self, given)
-        self._make = RclpyMessages()
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._config = PlannerConfig()
-        self._planner: Planner | None = None
-        self._inputs: InputBuffer | None = None
-        self._worker: NewestWinsWorker[Snapshot, Plan] | None = None
         self._outputs: dict[str, Any] = {}
         self._inlets: list[Any] = []
         self._own_timers: list[Any] = []
+        self._is_active = False
+        self._jumped_back = False
+        self._last_output_s = 0.0
 
     # life cycle
 
@@ -96,14 +102,18 @@ class PlannerNode(LifecycleNode):
         """Create subscriptions, timers and the worker."""
         super().on_activate(state)  # publishers first: a heartbeat may come at once
         self._inputs = build_inputs(self._config)
-        self._keeper = build_path_keeper(self._config)
         self._counters = Counters()
-        self._camera_info: Any = None
-        self._recent: deque[int] = deque(maxlen=10)
-        self._last_tick_s = 0.0
-        self._jumped_back = False
+        self._publisher = PlanPublisher(
+            self._outputs,
+            self._inputs,
+            self._counters,
+            self._config,
+            name=self.get_name(),
+            model=self._planner.name,
+        )
         self._wake = self.create_guard_condition(self._on_wake)
         self._worker = NewestWinsWorker(self._work, self._wake.trigger)
+        self._is_active = True
         self._subscribe()
         self._jumps = self.get_clock().create_jump_callback(
             JumpThreshold(
@@ -179,7 +189,7 @@ class PlannerNode(LifecycleNode):
         self._inputs.add_image(stamp_of(message.header), message)
 
     def _on_camera_info(self, message: Any) -> None:
-        self._camera_info = message
+        self._publisher.camera_info = message
 
     def _on_command(self, message: Any) -> None:
         self._inputs.command = message.data
@@ -213,7 +223,7 @@ class PlannerNode(LifecycleNode):
         try:
             snapshot = self._inputs.snapshot(now_ns)
         except InputError as err:
-            self._publish(None, failed_plan(now_ns, err), now_ns)
+            self._publish_plan(None, failed_plan(now_ns, err), now_ns)
             return
         self._counters.superseded += self._worker.submit(snapshot)
         busy_s = self._worker.busy_s()
@@ -224,16 +234,13 @@ class PlannerNode(LifecycleNode):
                 f'need a plan within {self._config.deadline_s:g} s, still waiting after '
                 f'{busy_s:.1f} s',
             )
-            self._publish(None, failed_plan(now_ns, error), now_ns)
+            self._publish_plan(None, failed_plan(now_ns, error), now_ns)
 
     def _on_heartbeat(self) -> None:
         now_s = self._steady_s()
-        if now_s - self._last_tick_s < max(HEARTBEAT_S, 1.5 / self._config.rate_hz):
+        if now_s - self._last_output_s < max(HEARTBEAT_S, 1.5 / self._config.rate_hz):
             return
-        status = waiting_status(
-            self._counters, name=self.get_name(), clock_runs=self._now_ns() != 0
-        )
-        self._publish_diagnostics([status], self._now_ns())
+        self._publisher.publish_heartbeat(self._now_ns())
 
     def _on_jump(self, jump: Any) -> None:
         """Time was set back. Runs inside the clock's update, where timers must not be made."""
@@ -244,7 +251,7 @@ class PlannerNode(LifecycleNode):
         self._jumped_back = False
         self._counters.time_jumps += 1
         self._inputs.clear_after_jump()
-        self._keeper.clear()
+        self._publisher.keeper.clear()
         self._worker.clear()
         for timer in self._own_timers:
             self.destroy_timer(timer)
@@ -277,75 +284,17 @@ class PlannerNode(LifecycleNode):
         self._counters.planned += 1
         self._counters.valid += plan.valid
         self._counters.deadline_misses += plan.reason is Reason.TIMEOUT
-        self._publish(snapshot, plan, now_ns)
+        self._publish_plan(snapshot, plan, now_ns)
 
-    def _publish(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> None:
-        """The one place that publishes a plan, or the fallback in its place."""
-        driven = self._drive(snapshot, plan, now_ns)
-        command = snapshot.command if snapshot else self._inputs.command
-        history = snapshot.history if snapshot else None
-        make = self._make
-        outputs = self._outputs
-        ahead = driven.after(now_ns)
-        outputs['path'].publish(conversions.path_message(make, ahead, plan.stamp_ns))
-        unit = self._config.target_speed_unit
-        outputs['target_speed'].publish(
-            conversions.speed_message(make, ahead.target_speed_mps, unit)
-        )
-        tick_ns = snapshot.tick_ns if snapshot else now_ns
-        record = plan_record(plan, driven, tick_ns=tick_ns, command=command, history=history)
-        outputs['reasoning'].publish(conversions.string_message(make, to_json_line(record)))
-        self._publish_statuses(plan, ahead, now_ns)
-        if outputs['markers'].get_subscription_count():
-            markers = conversions.markers_message(
-                make, ahead, plan.stamp_ns, plan.reasoning.intent
+    def _publish_plan(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> None:
+        self._last_output_s = self._steady_s()
+        if not plan.valid:
+            self.get_logger().warning(
+                f'{plan.reason}: {plan.detail}',
+                throttle_duration_sec=LOG_EVERY_S,
+                throttle_time_source_type=self._steady_clock,
             )
-            outputs['markers'].publish(markers)
-        if snapshot is not None and outputs['overlay'].get_subscription_count():
-            self._publish_overlay(snapshot, plan, driven)
-
-    def _drive(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> DrivenPath:
-        if plan.valid and snapshot is not None:
-            return self._keeper.accept(plan, snapshot.history)
-        self.get_logger().warning(
-            f'{plan.reason}: {plan.detail}',
-            throttle_duration_sec=LOG_EVERY_S,
-            throttle_time_source_type=self._steady_clock,
-        )
-        ego = self._inputs.latest_ego(now_ns)
-        return self._keeper.fallback(now_ns, ego, self._inputs.ego.frame_id)
-
-    def _publish_statuses(self, plan: Plan, driven: DrivenPath, now_ns: int) -> None:
-        self._last_tick_s = self._steady_s()
-        self._recent.append(now_ns)
-        span_s = (self._recent[-1] - self._recent[0]) / NS_PER_S
-        statuses = plan_statuses(
-            plan,
-            driven,
-            self._counters,
-            name=self.get_name(),
-            model=self._planner.name,
-            age_ms=(now_ns - plan.stamp_ns) / 1e6,
-            rate_hz=(len(self._recent) - 1) / span_s if span_s > 0 else 0.0,
-        )
-        self._publish_diagnostics(statuses, now_ns)
-
-    def _publish_diagnostics(self, statuses: Sequence[conversions.Status], now_ns: int) -> None:
-        message = conversions.diagnostics_message(self._make, statuses, now_ns, self.get_name())
-        self._outputs['/diagnostics'].publish(message)
-
-    def _publish_overlay(self, snapshot: Snapshot, plan: Plan, driven: DrivenPath) -> None:
-        from emma_planner.visualization.plan_picture import camera_of, draw
-
-        try:
-            rgb = to_rgb(snapshot.image)
-        except InputError:
-            return  # the plan's reason code already says so
-        camera = camera_of(self._config, self._camera_info, rgb)
-        picture = draw(rgb, plan, driven, snapshot.history, camera, self._planner.name)
-        frame_id = snapshot.image.header.frame_id
-        message = conversions.image_message(self._make, picture, plan.stamp_ns, frame_id)
-        self._outputs['overlay'].publish(message)
+        self._publisher.publish(snapshot, plan, now_ns)
 
     # clocks and tear-down
 
@@ -366,18 +315,18 @@ class PlannerNode(LifecycleNode):
         for inlet in self._inlets:
             self.destroy_subscription(inlet)
         self._inlets.clear()
-        if self._worker is not None:
+        if self._is_active:
+            self._is_active = False
             self._jumps.unregister()
             if not self._worker.stop(STOP_WORKER_S):
                 self.get_logger().warning(f'inference still runs after {STOP_WORKER_S:g} s')
             self.destroy_guard_condition(self._wake)
-            self._worker = None
 
     def _release(self) -> None:
         for publisher in self._outputs.values():
             self.destroy_lifecycle_publisher(publisher)
         self._outputs.clear()
-        self._planner = None
+        vars(self).pop('_planner', None)  # frees the model's memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -411,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _start(node: PlannerNode) -> bool:
     success = TransitionCallbackReturn.SUCCESS
-    return node.trigger_configure() == success and node.trigger_activate() == success
+    return bool(node.trigger_configure() == success and node.trigger_activate() == success)
 
 
 def _spin_once(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
