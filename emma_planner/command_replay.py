@@ -18,13 +18,13 @@ from emma_planner.planning.chat import ModelError
 from emma_planner.planning.ego_tracks import EgoTracks
 from emma_planner.planning.types import NS_PER_S
 from emma_planner.progress import ProgressBar
-from emma_planner.recordings.bags import BagError, BagReader
-from emma_planner.recordings.plan_log import PlanLogError, PlanLogHeader
+from emma_planner.recordings.bags import BagError, BagReader, BagWriter
+from emma_planner.recordings.plan_log import PlanLogError, PlanLogHeader, PlanLogWriter
 from emma_planner.recordings.topics import InputTopics, TopicError, find_topics
-from emma_planner.replay.lockstep import read_ego_motion, replay
+from emma_planner.replay.lockstep import LockStep, read_ego_motion
 from emma_planner.replay.outputs import (
+    BagOutputs,
     OutputError,
-    ReplayWriter,
     output_paths,
     prepare_folder,
     write_metrics,
@@ -147,9 +147,12 @@ def _lockstep(
     prepare_folder(folder, overwrite=arguments.overwrite)
     header = PlanLogHeader(config.planner, planner.name, config.hash(), arguments.bag.name)
     total_s = (reader.end_ns - reader.start_ns) / NS_PER_S
+    records: list[dict[str, Any]] = []
     error: Exception | None = None
+    paths = output_paths(folder)
     with (
-        ReplayWriter(folder, header, config, overlay=not arguments.no_overlay) as writer,
+        PlanLogWriter(paths['plan log'], header) as log,
+        BagWriter(paths['bag']) as bag,
         ProgressBar(total_s, arguments.bag.name, shown=not arguments.quiet) as bar,
     ):
 
@@ -157,22 +160,18 @@ def _lockstep(
             reached_s = (reached_ns - reader.start_ns) / NS_PER_S
             bar.update(reached_s, f'{reached_s:.1f} of {total_s:.1f} s')
 
-        ticks = replay(
-            reader,
-            topics,
-            planner,
-            config,
-            every_image=arguments.every_image,
-            on_progress=show,
+        session = LockStep(
+            planner, config, topics, BagOutputs(bag, overlay=not arguments.no_overlay)
         )
         try:
-            for tick in ticks:
-                writer.write(tick)
+            for record in session.run(reader, every_image=arguments.every_image, on_progress=show):
+                records.append(record)
+                log.write(record)
         except BagError as err:
             error = err
         except KeyboardInterrupt:
             error = BagError(f'{arguments.bag}: interrupted')
-    return Outcome(planner.name, writer.records, error)
+    return Outcome(planner.name, records, error)
 
 
 def _print_results(name: str, scores: Scores, topics: InputTopics, folder: Path) -> None:

@@ -103,7 +103,7 @@ def to_json_line(record: dict[str, Any]) -> str:
 
 
 class PlanLogWriter:
-    """Writes a plan log line by line; what is written survives a crash.
+    """Writes a plan log line by line; what is written survives a crash. A context manager.
 
     :raises PlanLogError: the file cannot be written
     """
@@ -115,13 +115,15 @@ class PlanLogWriter:
             raise PlanLogError(f'{path}: need a writable file, got {err.strerror}') from err
         self._file.write(header.to_json_line() + '\n')
 
+    def __enter__(self) -> PlanLogWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
     def write(self, record: dict[str, Any]) -> None:
         """Append one record."""
         self._file.write(to_json_line(record) + '\n')
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def read_plan_log(path: Path) -> tuple[PlanLogHeader, Iterator[dict[str, Any]]]:

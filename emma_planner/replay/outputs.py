@@ -7,20 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from emma_planner.config import PlannerConfig
 from emma_planner.evaluation.open_loop import Scores
 from emma_planner.recordings.bags import BagWriter
-from emma_planner.recordings.plan_log import (
-    PlanLogHeader,
-    PlanLogWriter,
-    plan_record,
-    to_json_line,
-)
-from emma_planner.replay.lockstep import PlannedTick
-from emma_planner.ros import conversions
-from emma_planner.ros.diagnostics import Counters, plan_statuses
-from emma_planner.ros.images import ImageError, to_rgb
+from emma_planner.ros.conversions import jpeg_message, stamp_of
 
+NAMESPACE = '/planner'
 PLAN_LOG = 'plans.jsonl'
 BAG_FOLDER = 'replay'
 METRICS = 'metrics.json'
@@ -62,103 +53,61 @@ def output_paths(folder: Path) -> dict[str, Path]:
     }
 
 
-class ReplayWriter:
-    """Writes each tick as it is planned; a context manager.
+class BagOutputs:
+    """The planner's output topics in a bag, as its publisher wants them.
 
-    :param folder: prepared output folder
-    :param model: name of what plans
-    :param overlay: whether to draw each plan on its picture
+    :param bag: opened for writing
+    :param overlay: whether pictures are wanted
     """
 
+    def __init__(self, bag: BagWriter, *, overlay: bool) -> None:
+        self.now_ns = 0
+        """Time of recording of what is published next [ns]."""
+        self.make = bag.make
+        self.topics: dict[str, BagTopic] = {
+            name: BagTopic(self, bag, f'{NAMESPACE}/{name}')
+            for name in ('path', 'target_speed', 'reasoning', 'markers')
+        }
+        self.topics['/diagnostics'] = BagTopic(self, bag, '/diagnostics')
+        self.topics['overlay'] = JpegTopic(
+            self, bag, f'{NAMESPACE}/overlay/compressed', wanted=overlay
+        )
+
+
+class BagTopic:
+    """A topic of a bag with the methods of a publisher."""
+
     def __init__(
-        self, folder: Path, header: PlanLogHeader, config: PlannerConfig, *, overlay: bool
+        self, outputs: BagOutputs, bag: BagWriter, name: str, *, wanted: bool = True
     ) -> None:
-        self.records: list[dict[str, Any]] = []
-        self._log = PlanLogWriter(folder / PLAN_LOG, header)
-        self._bag = BagWriter(folder / BAG_FOLDER)
-        self._model = header.model
-        self._config = config
-        self._overlay = overlay
-        self._counters = Counters()
+        self._outputs = outputs
+        self._bag = bag
+        self._name = name
+        self._wanted = wanted
 
-    def __enter__(self) -> ReplayWriter:
-        self._bag.__enter__()
-        return self
+    def get_subscription_count(self) -> int:
+        """Whether somebody wants it."""
+        return int(self._wanted)
 
-    def __exit__(self, *_: object) -> None:
-        self._bag.__exit__()
-        self._log.close()
+    def publish(self, message: Any) -> None:
+        """Write a message at the outputs' time."""
+        self._bag.write(self._name, message, self._outputs.now_ns)
 
-    def write(self, tick: PlannedTick) -> None:
-        """Write one tick to the plan log and the bag."""
-        record = plan_record(
-            tick.plan,
-            tick.driven,
-            tick_ns=tick.tick_ns,
-            command=tick.snapshot.command if tick.snapshot else self._config.default_command,
-            history=tick.snapshot.history if tick.snapshot else None,
-        )
-        self.records.append(record)
-        self._log.write(record)
-        self._count(tick)
-        make, plan, driven = self._bag.make, tick.plan, tick.driven
-        statuses = plan_statuses(
-            plan,
-            driven,
-            self._counters,
-            name='planner',
-            model=self._model,
-            age_ms=(tick.tick_ns - plan.stamp_ns) / 1e6,
-            rate_hz=self._config.rate_hz,
-        )
-        stamp_ns = plan.stamp_ns
-        for topic, message in (
-            ('path', conversions.path_message(make, driven, stamp_ns)),
-            (
-                'target_speed',
-                conversions.speed_message(
-                    make, driven.target_speed_mps, self._config.target_speed_unit
-                ),
-            ),
-            ('reasoning', conversions.string_message(make, to_json_line(record))),
-            (
-                'markers',
-                conversions.markers_message(make, driven, stamp_ns, plan.reasoning.intent),
-            ),
-        ):
-            self._bag.write(f'/planner/{topic}', message, tick.tick_ns)
-        self._bag.write(
-            '/diagnostics',
-            conversions.diagnostics_message(make, statuses, tick.tick_ns, 'planner'),
-            tick.tick_ns,
-        )
-        if self._overlay and tick.snapshot is not None:
-            self._write_overlay(tick)
 
-    def _count(self, tick: PlannedTick) -> None:
-        self._counters.ticks += 1
-        self._counters.planned += tick.snapshot is not None
-        self._counters.valid += tick.plan.valid
+class JpegTopic(BagTopic):
+    """Takes sensor_msgs/Image and writes JPEG, a tenth of the size."""
 
-    def _write_overlay(self, tick: PlannedTick) -> None:
+    def publish(self, message: Any) -> None:
+        """Compress and write."""
         import cv2
 
-        from emma_planner.visualization.plan_picture import camera_of, draw
-
-        assert tick.snapshot is not None
-        try:
-            rgb = to_rgb(tick.snapshot.image)
-        except ImageError:
-            return  # the tick's reason code already says so
-        camera = camera_of(self._config, tick.camera_info, rgb)
-        picture = draw(rgb, tick.plan, tick.driven, tick.snapshot.history, camera, self._model)
+        rgb = message.data.reshape(message.height, message.width, 3)
         quality = [cv2.IMWRITE_JPEG_QUALITY, OVERLAY_QUALITY]
-        _, jpeg = cv2.imencode('.jpg', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
-        header = tick.snapshot.image.header
-        message = conversions.jpeg_message(
-            self._bag.make, jpeg.tobytes(), tick.plan.stamp_ns, header.frame_id
+        _, jpeg = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
+        header = message.header
+        super().publish(
+            jpeg_message(self._outputs.make, jpeg.tobytes(), stamp_of(header), header.frame_id)
         )
-        self._bag.write('/planner/overlay/compressed', message, tick.tick_ns)
 
 
 def write_metrics(folder: Path, scores: Scores, extra: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""The one place of the live node that publishes: path, speed, reasoning, diagnostics, pictures.
+"""The one place that publishes a plan: path, speed, reasoning, diagnostics, pictures.
 
-Takes publishers by their methods and times as numbers; knows no rclpy.
+The live node gives it publishers, the replay topics of a bag. Knows no rclpy and no clock.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emma_planner.recordings.plan_log import plan_record, to_json_line
 from emma_planner.ros import conversions
 from emma_planner.ros.diagnostics import Counters, plan_statuses, waiting_status
 from emma_planner.ros.images import to_rgb
-from emma_planner.ros.messages import RclpyMessages
+from emma_planner.ros.messages import MessageFactory
 
 RATE_OVER = 10
 """The rate in diagnostics is measured over this many outputs."""
@@ -29,6 +29,7 @@ class PlanPublisher:
 
     :param outputs: name to publisher: path, target_speed, reasoning, markers, overlay,
         /diagnostics
+    :param make: makes the messages that ``outputs`` take
     :param inputs: asked for the ego state when there is no path to fall back to
     :param counters: counted by the node, said in diagnostics
     :param name: the node's name
@@ -38,6 +39,7 @@ class PlanPublisher:
     def __init__(
         self,
         outputs: Mapping[str, Any],
+        make: MessageFactory,
         inputs: InputBuffer,
         counters: Counters,
         config: PlannerConfig,
@@ -53,14 +55,15 @@ class PlanPublisher:
         self._config = config
         self._name = name
         self._model = model
-        self._make = RclpyMessages()
+        self._make = make
         self._times_ns: deque[int] = deque(maxlen=RATE_OVER)
 
-    def publish(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> None:
+    def publish(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> dict[str, Any]:
         """Publish all outputs of one tick.
 
         :param snapshot: None where the inputs did not allow a plan
         :param now_ns: ROS time [ns]; poses up to it are left out of the path
+        :returns: the record of the plan log
         """
         driven = self._driven(snapshot, plan, now_ns)
         ahead = driven.after(now_ns)
@@ -69,7 +72,8 @@ class PlanPublisher:
         outputs['target_speed'].publish(
             conversions.speed_message(make, ahead.target_speed_mps, self._config.target_speed_unit)
         )
-        self._publish_reasoning(snapshot, plan, driven, now_ns)
+        record = self._record(snapshot, plan, driven, now_ns)
+        outputs['reasoning'].publish(conversions.string_message(make, to_json_line(record)))
         self._publish_diagnostics(plan, ahead, now_ns)
         if outputs['markers'].get_subscription_count():
             outputs['markers'].publish(
@@ -77,6 +81,7 @@ class PlanPublisher:
             )
         if snapshot is not None and outputs['overlay'].get_subscription_count():
             self._publish_overlay(snapshot, plan, driven)
+        return record
 
     def publish_heartbeat(self, now_ns: int) -> None:
         """Say in diagnostics that the node lives but no tick comes."""
@@ -91,18 +96,15 @@ class PlanPublisher:
         ego = self._inputs.latest_ego(now_ns)
         return self.keeper.fallback(now_ns, ego, self._inputs.ego.frame_id)
 
-    def _publish_reasoning(
+    def _record(
         self, snapshot: Snapshot | None, plan: Plan, driven: DrivenPath, now_ns: int
-    ) -> None:
-        record = plan_record(
+    ) -> dict[str, Any]:
+        return plan_record(
             plan,
             driven,
             tick_ns=snapshot.tick_ns if snapshot else now_ns,
             command=snapshot.command if snapshot else self._inputs.command,
             history=snapshot.history if snapshot else None,
-        )
-        self._outputs['reasoning'].publish(
-            conversions.string_message(self._make, to_json_line(record))
         )
 
     def _publish_diagnostics(self, plan: Plan, driven: DrivenPath, now_ns: int) -> None:

@@ -26,7 +26,7 @@ from emma_planner.planning.types import NS_PER_S, InputError, Plan, PlanningErro
 from emma_planner.ros.conversions import EGO_READERS, stamp_of
 from emma_planner.ros.diagnostics import Counters
 from emma_planner.ros.images import to_rgb
-from emma_planner.ros.messages import message_class
+from emma_planner.ros.messages import RclpyMessages, message_class
 from emma_planner.ros.parameters import declare_parameters, read_parameters
 from emma_planner.ros.plan_publisher import PlanPublisher
 from emma_planner.ros.worker import Done, NewestWinsWorker
@@ -51,7 +51,7 @@ _OUTPUTS = {
 }
 
 
-class PlannerNode(LifecycleNode):
+class PlannerNode(LifecycleNode):  # type: ignore[misc]
     """Plans at a fixed rate and publishes path, target speed, reasoning and diagnostics.
 
     :raises ConfigError: a parameter is unknown, of the wrong type or out of range
@@ -105,6 +105,7 @@ class PlannerNode(LifecycleNode):
         self._counters = Counters()
         self._publisher = PlanPublisher(
             self._outputs,
+            RclpyMessages(),
             self._inputs,
             self._counters,
             self._config,
@@ -326,7 +327,8 @@ class PlannerNode(LifecycleNode):
         for publisher in self._outputs.values():
             self.destroy_lifecycle_publisher(publisher)
         self._outputs.clear()
-        vars(self).pop('_planner', None)  # frees the model's memory
+        if hasattr(self, '_planner'):
+            del self._planner  # frees the model's memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
