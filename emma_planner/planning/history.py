@@ -18,6 +18,7 @@ from emma_planner.planning.ego_tracks import (
     TwistSample,
     advance_pose,
 )
+from emma_planner.planning.kinematics import invert, to_base
 from emma_planner.planning.types import (
     DT_NS,
     DT_S,
@@ -32,8 +33,8 @@ from emma_planner.planning.types import (
 
 CURVATURE_DECAY_S = 1.0
 """Time constant with which the last reliable curvature decays at standstill [s]."""
-POSE_DIFFERENCE_S = 0.1
-"""Speeds from poses are differences over +- this time, so that pose jitter stays small [s]."""
+POSE_DIFFERENCE_S = 0.2
+"""Speeds from poses are differences over at least this time, so that jitter stays small [s]."""
 TWIST_ZERO_MPS = 1e-3
 POSE_MOVES_M = 0.5
 """A twist below TWIST_ZERO_MPS while the pose moves this far was never filled in."""
@@ -155,17 +156,30 @@ def _extent_m(poses: FloatArray) -> float:
 
 
 def _from_poses(poses: FloatArray) -> FloatArray:
-    """Differentiate ``(N, 4)`` poses over a short span around each, one-sided at the ends."""
-    time_s, x, y = poses[:, 0], poses[:, 1], poses[:, 2]
-    yaw = np.unwrap(poses[:, 3])
-    after = np.minimum(time_s + POSE_DIFFERENCE_S, time_s[-1])
-    before = np.maximum(after - 2 * POSE_DIFFERENCE_S, time_s[0])
-    after = np.maximum(after, np.minimum(before + 2 * POSE_DIFFERENCE_S, time_s[-1]))
-    span_s = np.maximum(after - before, 1e-3)
-    dx, dy, dyaw = (
-        np.interp(after, time_s, values) - np.interp(before, time_s, values)
-        for values in (x, y, yaw)
+    """Differentiate ``(N, 4)`` poses along the arcs that join them."""
+    time_s, yaw = poses[:, 0], np.unwrap(poses[:, 3])
+    arcs_m, _ = invert(to_base(poses[1:, 1:], Pose(*poses[0, 1:].tolist())), dt_s=1.0)
+    travelled_m = np.append(0.0, np.cumsum(arcs_m))
+    end = np.searchsorted(time_s, time_s + POSE_DIFFERENCE_S)
+    start = np.flatnonzero(end < len(time_s))
+    if not len(start):
+        raise InputError(Reason.GAPPED_HISTORY, 'need two ego poses in 5 s, got one')
+    end = end[start]
+    span_s = time_s[end] - time_s[start]
+    middle_s = (time_s[end] + time_s[start]) / 2
+    speed = (travelled_m[end] - travelled_m[start]) / span_s
+    yaw_rate = (yaw[end] - yaw[start]) / span_s
+    motion = np.column_stack([middle_s, speed, yaw_rate])
+    return np.vstack(
+        [_extrapolate(motion, 0, time_s[0]), motion, _extrapolate(motion, -1, time_s[-1])]
     )
-    heading = np.interp((before + after) / 2, time_s, yaw)
-    speed = (dx * np.cos(heading) + dy * np.sin(heading)) / span_s
-    return np.column_stack([time_s, speed, dyaw / span_s])
+
+
+def _extrapolate(motion: FloatArray, edge: int, time_s: float) -> FloatArray:
+    """Go on from the first or last row to the first or last pose, not through standstill."""
+    edge_s = motion[edge, 0]
+    inner_s = edge_s + np.sign(edge_s - time_s) * POSE_DIFFERENCE_S
+    inner = np.array([np.interp(inner_s, motion[:, 0], column) for column in motion[:, 1:].T])
+    slope = (motion[edge, 1:] - inner) / (edge_s - inner_s)
+    speed, yaw_rate = motion[edge, 1:] + slope * (time_s - edge_s)
+    return np.array([time_s, 0.0 if speed * motion[edge, 1] < 0.0 else speed, yaw_rate])
