@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from emma_planner.progress import ProgressBar
 from emma_planner.recordings.bags import BagError, BagReader, BagWriter
 from emma_planner.recordings.plan_log import PlanLogError, PlanLogHeader, PlanLogWriter
 from emma_planner.recordings.topics import InputTopics, TopicError, find_topics
+from emma_planner.replay.live import LiveError, replay_live
 from emma_planner.replay.lockstep import LockStep, read_ego_motion
 from emma_planner.replay.outputs import (
     BagOutputs,
@@ -32,21 +34,12 @@ from emma_planner.replay.outputs import (
 from emma_planner.resources import ResourceError, config_path
 
 FAILED, USAGE = 1, 2
-ERRORS = (BagError, TopicError, ModelError, OutputError, PlanLogError)
+ERRORS = (BagError, TopicError, ModelError, OutputError, PlanLogError, LiveError)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a replay came to.
-
-    :param name: of the planner, for logs and tables
-    :param records: of the plan log
-    :param error: why it ended early, None if it did not
-    """
-
-    name: str
-    records: list[dict[str, Any]]
-    error: Exception | None
+Progress = Callable[[int], None]
+Outcome = tuple[str, list[dict[str, Any]], Exception | None]
+"""Name of the planner, records of the plan log, and why it ended early."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -100,18 +93,15 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
     with BagReader(arguments.bag) as reader:
         topics = find_topics(reader.topics, config)
         truth, damage = _ground_truth(reader, topics)
-        if arguments.live:
-            from emma_planner.replay.live import replay_live
-
-            outcome = replay_live(arguments, config, reader, topics, folder)
-        else:
-            outcome = _lockstep(arguments, config, reader, topics, folder)
-    error = outcome.error or damage
-    if not outcome.records:
+        plan = _live if arguments.live else _lockstep
+        with _progress(reader, shown=not arguments.quiet) as show:
+            name, records, error = plan(arguments, config, reader, topics, folder, show)
+    error = error or damage
+    if not records:
         raise error or BagError(f'{arguments.bag}: need one tick at least, got none')
-    scores = score_records(outcome.records, truth, outcome.name, seed=config.seed)
+    scores = score_records(records, truth, name, seed=config.seed)
     about = {
-        'planner_name': outcome.name,
+        'model': name,
         'bag': arguments.bag.name,
         'live': bool(arguments.live),
         'config_hash': config.hash(),
@@ -119,12 +109,25 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
     }
     write_metrics(folder, scores, about)
     if not arguments.quiet:
-        _print_results(outcome.name, scores, topics, folder)
+        _print_results(name, scores, topics, folder)
     if error is not None:
-        return _fail(f'{error}; kept {len(outcome.records)} ticks in {folder}', FAILED)
-    if all(record['history'] is None for record in outcome.records):
-        return _fail(_nothing_planned(arguments.bag, outcome.records), FAILED)
+        return _fail(f'{error}; kept {len(records)} ticks in {folder}', FAILED)
+    if all(record['history'] is None for record in records):
+        return _fail(_nothing_planned(arguments.bag, records), FAILED)
     return 0
+
+
+@contextmanager
+def _progress(reader: BagReader, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Give a function that takes the time reached [ns]."""
+    total_s = (reader.end_ns - reader.start_ns) / NS_PER_S
+    with ProgressBar(total_s, reader.path.name, shown=shown) as bar:
+
+        def show(reached_ns: int) -> None:
+            reached_s = (reached_ns - reader.start_ns) / NS_PER_S
+            bar.update(reached_s, f'{reached_s:.1f} of {total_s:.1f} s')
+
+        yield show
 
 
 def _ground_truth(reader: BagReader, topics: InputTopics) -> tuple[GroundTruth, BagError | None]:
@@ -142,27 +145,17 @@ def _lockstep(
     reader: BagReader,
     topics: InputTopics,
     folder: Path,
+    show: Progress,
 ) -> Outcome:
     planner = build_planner(config)
     prepare_folder(folder, overwrite=arguments.overwrite)
     header = PlanLogHeader(config.planner, planner.name, config.hash(), arguments.bag.name)
-    total_s = (reader.end_ns - reader.start_ns) / NS_PER_S
+    paths = output_paths(folder)
     records: list[dict[str, Any]] = []
     error: Exception | None = None
-    paths = output_paths(folder)
-    with (
-        PlanLogWriter(paths['plan log'], header) as log,
-        BagWriter(paths['bag']) as bag,
-        ProgressBar(total_s, arguments.bag.name, shown=not arguments.quiet) as bar,
-    ):
-
-        def show(reached_ns: int) -> None:
-            reached_s = (reached_ns - reader.start_ns) / NS_PER_S
-            bar.update(reached_s, f'{reached_s:.1f} of {total_s:.1f} s')
-
-        session = LockStep(
-            planner, config, topics, BagOutputs(bag, overlay=not arguments.no_overlay)
-        )
+    with PlanLogWriter(paths['plan log'], header) as log, BagWriter(paths['bag']) as bag:
+        outputs = BagOutputs(bag, overlay=not arguments.no_overlay)
+        session = LockStep(planner, config, topics, outputs)
         try:
             for record in session.run(reader, every_image=arguments.every_image, on_progress=show):
                 records.append(record)
@@ -171,7 +164,27 @@ def _lockstep(
             error = err
         except KeyboardInterrupt:
             error = BagError(f'{arguments.bag}: interrupted')
-    return Outcome(planner.name, records, error)
+    return planner.name, records, error
+
+
+def _live(
+    arguments: argparse.Namespace,
+    config: PlannerConfig,
+    reader: BagReader,
+    topics: InputTopics,
+    folder: Path,
+    show: Progress,
+) -> Outcome:
+    prepare_folder(folder, overwrite=arguments.overwrite)
+    return replay_live(
+        config,
+        reader,
+        topics,
+        folder,
+        rate=arguments.rate,
+        overlay=not arguments.no_overlay,
+        on_progress=show,
+    )
 
 
 def _print_results(name: str, scores: Scores, topics: InputTopics, folder: Path) -> None:

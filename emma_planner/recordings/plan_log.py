@@ -48,6 +48,7 @@ def plan_record(
     plan: Plan,
     driven: DrivenPath,
     *,
+    model: str,
     tick_ns: int,
     command: str,
     history: EgoHistory | None,
@@ -55,6 +56,7 @@ def plan_record(
     """Return a plan as the JSON object of the plan log.
 
     :param driven: what was driven after it; says whether that was a fallback
+    :param model: name of what planned
     :param tick_ns: time of the tick [ns]
     :param history: None where the inputs did not allow a plan
     """
@@ -63,6 +65,7 @@ def plan_record(
     if trajectory is not None and history is not None:
         poses = to_frame(trajectory.poses, history.ego_pose).tolist()
     return {
+        'model': model,
         'stamp_ns': plan.stamp_ns,
         'tick_ns': tick_ns,
         'frame_id': history.frame_id if history else driven.frame_id,

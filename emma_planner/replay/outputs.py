@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emma_planner.evaluation.open_loop import Scores
 from emma_planner.recordings.bags import BagWriter
 from emma_planner.ros.conversions import jpeg_message, stamp_of
@@ -101,7 +103,8 @@ class JpegTopic(BagTopic):
         """Compress and write."""
         import cv2
 
-        rgb = message.data.reshape(message.height, message.width, 3)
+        data = np.frombuffer(message.data, dtype=np.uint8)
+        rgb = data.reshape(message.height, message.width, 3)
         quality = [cv2.IMWRITE_JPEG_QUALITY, OVERLAY_QUALITY]
         _, jpeg = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
         header = message.header

@@ -19,7 +19,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.utilities import remove_ros_args
 
 from emma_planner.planning.types import NS_PER_S
-from emma_planner.recordings.bags import BagError, BagMessage, BagReader
+from emma_planner.recordings.bags import BagError, BagReader
 from emma_planner.ros.conversions import time_message
 from emma_planner.ros.messages import RclpyMessages, message_class
 
@@ -43,6 +43,8 @@ class BagPlayer:
     def __init__(
         self, node: Node, reader: BagReader, topics: Mapping[str, str], rate: float
     ) -> None:
+        self.now_ns = reader.start_ns
+        """Time of recording that has been reached [ns]."""
         self._reader = reader
         self._rate = rate
         self._make = RclpyMessages()
@@ -70,16 +72,14 @@ class BagPlayer:
         for message in self._reader.messages(set(self._publishers)):
             self._run_clock_until(message.log_ns, origin_ns, begin_s, wait)
             self.publish_clock(message.log_ns)
-            self._publishers[message.topic].publish(self._cdr(message))
+            self._publishers[message.topic].publish(self._reader.to_cdr(message))
         self._run_clock_until(self._reader.end_ns, origin_ns, begin_s, wait)
 
     def publish_clock(self, now_ns: int) -> None:
         """Publish ``/clock``."""
+        self.now_ns = now_ns
         clock = message_class(CLOCK_TYPE)(clock=time_message(self._make, now_ns))
         self._clock.publish(clock)
-
-    def _cdr(self, message: BagMessage) -> bytes:
-        return self._reader.to_cdr(message)
 
     def _run_clock_until(
         self, until_ns: int, origin_ns: int, begin_s: float, wait: Callable[[float], None]

@@ -102,6 +102,7 @@ class PlanPublisher:
         return plan_record(
             plan,
             driven,
+            model=self._model,
             tick_ns=snapshot.tick_ns if snapshot else now_ns,
             command=snapshot.command if snapshot else self._inputs.command,
             history=snapshot.history if snapshot else None,

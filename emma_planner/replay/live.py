@@ -1,0 +1,183 @@
+"""Plan a recording live: a planner node in another process, the recording played over DDS.
+
+What the node publishes is recorded; its ``reasoning`` lines are the plan log. Ticks that the node
+drops because it is busy are missing there, as they would be on the road.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emma_planner.config import PlannerConfig, update_config
+from emma_planner.recordings.bags import BagError, BagReader, BagWriter
+from emma_planner.recordings.plan_log import PlanLogHeader, PlanLogWriter
+from emma_planner.recordings.topics import InputTopics
+from emma_planner.replay.outputs import NAMESPACE, BagOutputs, output_paths
+from emma_planner.resources import config_path
+
+START_LIMIT_S = 600.0
+"""Longest wait for the node to load its model."""
+STOP_LIMIT_S = 15.0
+QUIET_LIMIT_S = 10.0
+"""Longest wait, beyond a plan's deadline, for the last plans."""
+NODE_LOG = 'planner.log'
+NODE_PARAMETERS = 'planner.yaml'
+
+
+class LiveError(Exception):
+    """The planner node could not be started or ended early."""
+
+
+def prepare_dds() -> None:
+    """Set what DDS reads from the environment, where it is not set: large images, localhost.
+
+    Over the default transports of Fast DDS nearly all best-effort images of 1600x900 are lost.
+    """
+    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(config_path('fastdds.xml')))
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+
+def topics_in_config(config: PlannerConfig, topics: InputTopics, image_type: str) -> PlannerConfig:
+    """Return the parameters with the recording's topic names."""
+    key = 'image_topic' if image_type.endswith('/Image') else 'compressed_topic'
+    names = {key: topics.image, **{f'{kind}_topic': name for kind, name in topics.ego.items()}}
+    if topics.camera_info:
+        names['camera_info_topic'] = topics.camera_info
+    if topics.command:
+        names['command_topic'] = topics.command
+    return update_config(config, names, 'recording')
+
+
+@contextmanager
+def planner_process(config: PlannerConfig, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a planner node in simulation time; its log is kept in the folder."""
+    parameters = folder / NODE_PARAMETERS
+    values = {**asdict(config), 'use_sim_time': True, 'autostart': True}
+    parameters.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}, sort_keys=False))
+    command = [sys.executable, '-m', 'emma_planner.ros.planner_node', '--ros-args']
+    command += ['-r', f'__ns:={NAMESPACE}', '--params-file', str(parameters)]
+    with (folder / NODE_LOG).open('wb') as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def last_line(log: Path) -> str:
+    """What the node said last, for the error line."""
+    lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
+    return lines[-1].strip() if lines else 'it said nothing'
+
+
+class PlanCollector:
+    """Writes the plan log from the node's ``reasoning`` lines as they come; a context manager.
+
+    :param path: of the plan log; made with the first line, which names the model
+    """
+
+    def __init__(self, path: Path, config: PlannerConfig, source: str) -> None:
+        self.records: list[dict[str, Any]] = []
+        self._path = path
+        self._config = config
+        self._source = source
+        self._log: PlanLogWriter | None = None
+
+    def __enter__(self) -> PlanCollector:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._log is not None:
+            self._log.__exit__()
+
+    @property
+    def name(self) -> str:
+        """Name of what plans, as the node says it."""
+        return self.records[-1]['model'] if self.records else self._config.planner
+
+    def add(self, line: str) -> None:
+        """Take one line of ``reasoning``."""
+        record = json.loads(line)
+        self.records.append(record)
+        if self._log is None:
+            header = PlanLogHeader(
+                self._config.planner, record['model'], self._config.hash(), self._source
+            )
+            self._log = PlanLogWriter(self._path, header)
+        self._log.write(record)
+
+    def slowest_s(self) -> float:
+        """Longest time that a plan has taken [s]."""
+        return max((r['latency_ms']['total'] for r in self.records), default=0.0) / 1e3
+
+
+def replay_live(
+    config: PlannerConfig,
+    reader: BagReader,
+    topics: InputTopics,
+    folder: Path,
+    *,
+    rate: float,
+    overlay: bool,
+    on_progress: Callable[[int], None],
+) -> tuple[str, list[dict[str, Any]], Exception | None]:
+    """Play a recording to a planner node and collect its plans.
+
+    :param folder: prepared output folder
+    :param rate: times real time
+    :param on_progress: called with the time reached [ns]
+    :returns: the planner's name, the records of the plan log, and why it ended early
+    :raises LiveError: the node did not become active
+    """
+    prepare_dds()
+    # rclpy reads the environment when it is loaded
+    from emma_planner.ros.replay_node import ReplayNode, Session
+
+    config = topics_in_config(config, topics, reader.topics[topics.image])
+    paths = output_paths(folder)
+    with (
+        planner_process(config, folder) as process,
+        BagWriter(paths['bag']) as bag,
+        PlanCollector(paths['plan log'], config, reader.path.name) as collector,
+    ):
+        outputs = BagOutputs(bag, overlay=overlay)
+        with Session(
+            lambda: ReplayNode(
+                reader, topics, outputs, bag, namespace=NAMESPACE, rate=rate, on_line=collector.add
+            ),
+            is_alive=lambda: process.poll() is None,
+        ) as session:
+            try:
+                session.wait_for_planner(START_LIMIT_S)
+            except BagError as err:
+                raise LiveError(f'{err}: {last_line(folder / NODE_LOG)}') from err
+            error: Exception | None = None
+            try:
+                session.play(on_progress)
+                session.wait_for_quiet(collector.slowest_s, config.deadline_s + QUIET_LIMIT_S)
+            except BagError as err:
+                error = err
+            except KeyboardInterrupt:
+                error = BagError(f'{reader.path}: interrupted')
+    return collector.name, collector.records, error
