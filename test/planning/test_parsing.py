@@ -132,7 +132,7 @@ def _outcome(read: Callable[[str], Any], text: str) -> Reason | str:
     try:
         values = np.asarray(read(text))
     except PlanParseError as err:
-        return err.reason if len(str(err)) < 250 else 'long message'
+        return err.reason if len(str(err)) < 1000 else 'long message'
     return 'finite' if np.isfinite(values).all() else 'not finite'
 
 
