@@ -56,7 +56,7 @@ def check_plausible(
     :raises PlanCheckError: ``implausible``, naming the first limit broken and where
     """
     speeds = np.concatenate([history.speeds_mps[-1:], trajectory.speeds_mps])
-    with np.errstate(over='ignore'):
+    with np.errstate(over='ignore', invalid='ignore'):
         acceleration = np.diff(speeds) / DT_S
         lateral = trajectory.speeds_mps**2 * trajectory.curvatures_1pm
     for what, values, limit, unit in (

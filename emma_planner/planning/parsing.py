@@ -79,7 +79,7 @@ def parse_reasoning(text: str) -> Reasoning:
     """Split a stage-1 reply at its labels; text before any label counts as the scene."""
     parts = {'scene': '', 'objects': '', 'intent': ''}
     labels = list(_LABEL.finditer(text))
-    ends = [label.start() for label in labels[1:]] + [len(text)]
+    ends = [*(label.start() for label in labels[1:]), len(text)][: len(labels)]
     parts['scene'] = text[: labels[0].start() if labels else len(text)].strip()
     for label, end in zip(labels, ends, strict=True):
         key = label.group(1).lower().removeprefix('critical ')

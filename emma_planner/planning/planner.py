@@ -180,9 +180,10 @@ class EmmaPlanner:
         )
 
     def _check(self, trajectory: Trajectory, history: EgoHistory) -> None:
-        check_plausible(trajectory, history, self._options.limits)
+        # an echo first: after braking or accelerating it is implausible too, but that says less
         written = self._codec.encode(history.speeds_mps, history.curvatures_1pm)
         check_echo(trajectory, *self._codec.decode(written))
+        check_plausible(trajectory, history, self._options.limits)
 
     def _seed_of(self, stamp_ns: int) -> int:
         # a plan depends on its own stamp only, so dropped ticks do not change the next plan

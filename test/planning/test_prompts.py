@@ -1,0 +1,56 @@
+"""The two questions: everything the model must know is said once, in the units it answers in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emma_planner.planning.actions import ActionTokens, TextActions, format_pairs
+from emma_planner.planning.prompts import plan_prompt, reason_prompt
+
+
+def test_the_first_question_tells_camera_command_and_history(make_input):
+    planner_input = make_input(
+        command='turn left', speeds=np.arange(10.0), curvatures=np.linspace(-0.1, 0.1, 10)
+    )
+    text = reason_prompt(planner_input)
+    history = planner_input.history
+    for part in (
+        'Camera: front',
+        'Route command: turn left.',
+        'The last 5 s in steps of 0.5 s, oldest first',
+        '[speed m/s, curvature 1/(100 m), left positive]',
+        format_pairs(history.speeds_mps, history.curvatures_1pm),
+    ):
+        assert part in text
+
+
+def test_the_first_question_asks_for_the_three_parts_by_the_labels_that_are_parsed(make_input):
+    lines = reason_prompt(make_input()).splitlines()
+    assert [line.split(':')[0] for line in lines[-3:]] == ['Scene', 'Objects', 'Intent']
+
+
+@pytest.mark.parametrize('codec', [TextActions(), ActionTokens()])
+def test_the_second_question_does_not_tell_the_situation_again(make_input, codec):
+    text = plan_prompt(make_input(), codec, reasoned=True)
+    assert codec.instructions() in text
+    assert 'Route command' not in text
+
+
+@pytest.mark.parametrize('codec', [TextActions(), ActionTokens()])
+def test_without_reasoning_the_only_question_tells_all(make_input, codec):
+    text = plan_prompt(make_input(), codec, reasoned=False)
+    assert codec.instructions() in text
+    assert reason_prompt(make_input()).splitlines()[0] in text
+
+
+def test_history_and_answer_are_in_the_same_form(make_input):
+    """A model that copies the form of the history answers in the right form."""
+    planner_input = make_input(speeds=np.arange(10.0), curvatures=0.01)
+    history = planner_input.history
+    answer = TextActions().encode(history.speeds_mps, history.curvatures_1pm)
+    assert answer.removeprefix('{"plan":[').removesuffix(']}') in reason_prompt(planner_input)
+
+
+def test_a_prompt_depends_on_its_input_alone(make_input):
+    assert reason_prompt(make_input()) == reason_prompt(make_input(stamp_ns=5))
