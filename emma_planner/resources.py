@@ -7,12 +7,13 @@ install), last what the ament index names. Reads no file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PACKAGE = 'emma_planner'
 PACKAGE_FOLDER = Path(__file__).resolve().parent
-FASTDDS_PROFILE = 'fastdds.xml'
+FASTDDS_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+"""What Fast DDS reads its profile from: newer and older (Humble) releases."""
 _NOT_PRESETS = ('planner',)
 
 
@@ -47,6 +48,17 @@ def preset_names(package_folder: Path = PACKAGE_FOLDER) -> tuple[str, ...]:
     return tuple(sorted(names.difference(_NOT_PRESETS)))
 
 
+def fastdds_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what to add to the environment of a process that sends or takes large images.
+
+    :param environment: a profile that it names already is left alone
+    :raises ResourceError: the profile is not there
+    """
+    if any(environment.get(variable) for variable in FASTDDS_VARIABLES):
+        return {}
+    return dict.fromkeys(FASTDDS_VARIABLES, str(config_path('fastdds.xml')))
+
+
 def _find(name: str, package_folder: Path) -> Path:
     folders = list(_folders(package_folder))
     for folder in folders:
@@ -72,5 +84,5 @@ def _ament_share() -> Iterator[Path]:
         return
     try:
         yield Path(get_package_share_directory(PACKAGE))
-    except (PackageNotFoundError, LookupError):  # not installed; no AMENT_PREFIX_PATH
+    except (PackageNotFoundError, LookupError, OSError):  # not installed; no AMENT_PREFIX_PATH
         return

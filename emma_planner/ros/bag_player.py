@@ -25,6 +25,7 @@ from emma_planner.ros.messages import RclpyMessages, message_class
 
 CLOCK_PERIOD_S = 0.01
 """``/clock`` is published this often in steady time, and with every message."""
+WAIT_PERIOD_S = 0.1
 CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
 _IMAGES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 CLOCK_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -97,7 +98,7 @@ def _qos(type_name: str) -> QoSProfile:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play a bag: ``bag_player BAG [--rate FACTOR] [--loop] [--topics A:=B ...]``.
+    """Play a bag: ``bag_player BAG [--rate FACTOR] [--loop] [--wait-for TOPIC]``.
 
     :returns: 0 played, 1 the bag cannot be played
     """
@@ -111,6 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with BagReader(options.bag) as reader:
             topics = {topic: topic for topic in reader.topics if _is_known(reader.topics[topic])}
             player = BagPlayer(node, reader, topics, options.rate)
+            if options.wait_for not in (None, *topics):
+                raise BagError(f'{options.bag}: need topic {options.wait_for} to wait for')
+            while options.wait_for and not player.subscribers()[options.wait_for]:
+                executor.spin_once(timeout_sec=WAIT_PERIOD_S)
             while True:
                 player.play(lambda seconds: executor.spin_once(timeout_sec=seconds))
                 if not options.loop:
@@ -138,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='bag_player', description='Play a bag with /clock.')
     parser.add_argument('bag', type=Path, help='bag folder or file')
     parser.add_argument('--rate', type=float, default=1.0, help='times real time')
+    parser.add_argument('--wait-for', metavar='TOPIC', help='begin when someone subscribes to it')
     parser.add_argument('--loop', action='store_true', help='start again at the end')
     return parser
 
