@@ -182,7 +182,7 @@ def _checked(item: Any, value: Any) -> Any:
     if low is not None and not low <= value <= high:
         unit = item.metadata['unit']
         raise ConfigError(
-            f'{item.name}: need {low:g} to {high:g} {unit}'.rstrip() + f', got {value!r}'
+            f'{item.name}: need {low:.10g} to {high:.10g} {unit}'.rstrip() + f', got {value!r}'
         )
     return value
 
