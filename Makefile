@@ -1,0 +1,64 @@
+# make demo [BAG=folder]   plan a recording through live nodes, print the table
+# make test [PYTEST=args]  formatter, linters, types and all tests that need no accelerator
+# make lint | format | setup | clean
+#
+# Each does its own set-up in .venv on Debian or Ubuntu with Python 3.10 or later.
+# PYTHON=python3.12      interpreter for .venv (default: the first that fits)
+# TORCH_INDEX=address    package index with CPU wheels of torch, where pip has none configured;
+#                        without one, pip takes torch with CUDA
+# DEMO='--model FOLDER'  more options for the demo
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean
+
+BIN := .venv/bin
+READY := .venv/.ready
+BAG ?= $(firstword $(sort $(wildcard ../shared/data/rosbag2_kitti_*)))
+OUT ?= out/demo
+
+# a sourced ROS distribution would mix its rclpy with the one of .venv
+ifdef AMENT_PREFIX_PATH
+unexport AMENT_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
+endif
+unexport PYTHONPATH
+
+# nodes of this run alone: own domain, this machine only
+ISOLATED := ROS_DOMAIN_ID=$$(($$$$ % 100 + 1)) ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
+
+help:
+	@sed -n 's/^# \?//p;/^$$/q' Makefile
+
+setup: $(READY)
+
+$(READY): .ci/setup setup.py pyproject.toml
+	@.ci/setup .venv
+	@touch $@
+
+demo: $(READY)
+	@if [ ! -e "$(BAG)" ]; then \
+	  echo "make demo: need a recording, found none in ../shared/data; name one: make demo BAG=FOLDER" >&2; \
+	  exit 2; fi
+	@echo "==> planning $(BAG)"
+	@$(ISOLATED) $(BIN)/emma replay "$(BAG)" --live --overwrite --out "$(OUT)" $(DEMO)
+
+lint: $(READY)
+	@echo '==> ruff'
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@echo '==> mypy'
+	@$(BIN)/mypy
+	@echo '==> import rules'
+	@$(BIN)/lint-imports
+
+test: lint
+	@echo '==> pytest'
+	@$(ISOLATED) ROS_PYTHON_CHECK_FIELDS=1 $(BIN)/python -m pytest -m 'not gpu' $(PYTEST)
+
+format: $(READY)
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+clean:
+	rm -rf .venv build dist install log out *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache
