@@ -27,7 +27,7 @@ unexport PYTHONPATH
 ISOLATED := ROS_DOMAIN_ID=$$(($$$$ % 100 + 1)) ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 
 help:
-	@sed -n 's/^# \?//p;/^$$/q' Makefile
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
 
 setup: $(READY)
 

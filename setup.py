@@ -67,7 +67,6 @@ setup(
     ],
     install_requires=['setuptools', 'numpy>=1.21', 'PyYAML>=5.4', 'rosbags>=0.11'],
     extras_require=EXTRAS,
-    tests_require=['pytest'],
     zip_safe=True,
     entry_points={
         'console_scripts': [

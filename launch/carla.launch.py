@@ -18,6 +18,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
 from emma_planner.resources import launch_path
+from emma_planner.ros.launch_arguments import node_arguments, parameter_arguments
 
 ROLE = ['/carla/', LaunchConfiguration('role_name')]
 CAMERA = [*ROLE, '/', LaunchConfiguration('camera')]
@@ -34,6 +35,7 @@ def generate_launch_description() -> LaunchDescription:
         'path_topic': [*ROLE, '/waypoints'],
         'target_speed_topic': [*ROLE, '/speed_command'],
     }
+    about = {item.name: item.description for item in (*node_arguments(), *parameter_arguments())}
     planner = PythonLaunchDescriptionSource(str(launch_path('planner.launch.py')))
     return LaunchDescription(
         [
@@ -44,7 +46,7 @@ def generate_launch_description() -> LaunchDescription:
                 'camera', default_value='rgb_front', description="id of the vehicle's camera"
             ),
             *(
-                DeclareLaunchArgument(name, default_value=value, description='for CARLA')
+                DeclareLaunchArgument(name, default_value=value, description=about[name])
                 for name, value in defaults.items()
             ),
             IncludeLaunchDescription(planner),
