@@ -4,7 +4,8 @@ One process publishes 1600x900 bgr8 images at 20 Hz and odometry at 100 Hz; this
 planner node with a small random-weight model. Measured in one run:
 
 - image receipt to model input: the image callback, and from the tick to the call of the planner
-  with the decoded picture (the wait for the tick is the rate's, not the node's)
+  with the decoded picture (waiting for the tick is the rate's, waiting for the plan before is
+  the model's: ticks that found the worker busy are counted apart)
 - plan to published Path: from the planner's return to the end of ``publish``
 - odometry samples sent and received while inference runs
 - resident memory once a second, and its slope after the first minute
@@ -16,8 +17,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,8 @@ IMAGE_HZ, ODOMETRY_HZ = 20.0, 100.0
 SPEED_MPS = 8.0
 
 
-def publish_sensors(seconds: float, sent: Any) -> None:
-    """Run in a process of its own: publish images and odometry at their rates."""
+def publish_sensors(seconds: float) -> None:
+    """Publish images and odometry at their rates; print how many. Runs in its own process."""
     import rclpy
     from rclpy.qos import QoSProfile, ReliabilityPolicy
 
@@ -68,7 +70,7 @@ def publish_sensors(seconds: float, sent: Any) -> None:
             count_images += 1
         time.sleep(0.001)
     time.sleep(0.5)
-    sent.put({'images': count_images, 'odometry': count_odometry})
+    print(json.dumps({'images': count_images, 'odometry': count_odometry}))
     node.destroy_node()
     rclpy.shutdown()
 
@@ -81,6 +83,7 @@ class Probe:
         self.tick_to_model_ms: list[float] = []
         self.plan_to_path_ms: list[float] = []
         self.inference_ms: list[float] = []
+        self.found_busy = 0
         self._tick_s: dict[int, float] = {}
         self._plan_end_s: dict[int, float] = {}
 
@@ -96,14 +99,18 @@ class Probe:
 
         def timed_snapshot(now_ns: int) -> Any:
             begin = time.perf_counter()
+            busy = node._worker.busy_s() > 0.0
             taken = snapshot(now_ns)
-            self._tick_s[taken.stamp_ns] = begin
+            self.found_busy += busy
+            if not busy:
+                self._tick_s[taken.stamp_ns] = begin
             return taken
 
         def timed_plan(planner_input: Any, time_limit_s: float | None = None) -> Any:
             begin = time.perf_counter()
-            waited = begin - self._tick_s.pop(planner_input.stamp_ns)
-            self.tick_to_model_ms.append(waited * 1e3)
+            tick_s = self._tick_s.pop(planner_input.stamp_ns, None)
+            if tick_s is not None:
+                self.tick_to_model_ms.append((begin - tick_s) * 1e3)
             result = plan(planner_input, time_limit_s)
             self._plan_end_s[planner_input.stamp_ns] = time.perf_counter()
             self.inference_ms.append((time.perf_counter() - begin) * 1e3)
@@ -134,10 +141,6 @@ def run(minutes: float, rate_hz: float, reason_tokens: int) -> dict[str, Any]:
 
     os.environ.setdefault('ROS_DOMAIN_ID', str(100 + os.getpid() % 100))
     prepare_dds()
-    sent: Any = multiprocessing.Queue()
-    sensors = multiprocessing.get_context('spawn').Process(
-        target=publish_sensors, args=(minutes * 60.0, sent)
-    )
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.parameter import Parameter
@@ -159,15 +162,15 @@ def run(minutes: float, rate_hz: float, reason_tokens: int) -> dict[str, Any]:
     node.trigger_activate()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    sensors.start()
+    command = [sys.executable, __file__, '--sensors', str(minutes * 60.0)]
+    sensors = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     memory_mb: list[float] = []
     begin = time.perf_counter()
-    while sensors.is_alive() and sent.empty():
+    while sensors.poll() is None:
         executor.spin_once(timeout_sec=0.2)
         if time.perf_counter() - begin > len(memory_mb):
             memory_mb.append(resident_mb())
-    counts = sent.get(timeout=10)
-    sensors.join(10)
+    counts = json.loads(sensors.communicate()[0])
     received = {
         'images': node._counters.images,
         'odometry': node._counters.ego_messages,
@@ -199,6 +202,7 @@ def _report(
             float(np.percentile(callback, 99) + np.percentile(tick, 99)), 2
         ),
         'plan_to_path_ms': _percentiles(np.array(probe.plan_to_path_ms)),
+        'ticks that found the worker busy': probe.found_busy,
         'sent': sent,
         'received': received,
         'memory_mb': {
@@ -221,7 +225,11 @@ def main() -> None:
     parser.add_argument('--minutes', type=float, default=10.0)
     parser.add_argument('--rate', type=float, default=2.0, help='plans per second')
     parser.add_argument('--reason-tokens', type=int, default=64)
+    parser.add_argument('--sensors', type=float, metavar='SECONDS', help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.sensors:
+        publish_sensors(options.sensors)
+        return
     print(json.dumps(run(options.minutes, options.rate, options.reason_tokens), indent=2))
 
 

@@ -109,15 +109,9 @@ class InputBuffer:
     def latest_ego(self, now_ns: int) -> EgoState | None:
         """Ego state at ``now_ns`` in the track's frame, None without a good history up to it."""
         try:
-            history = self._history(now_ns)
+            return self._history(now_ns).ego_state()
         except InputError:
             return None
-        return EgoState(
-            now_ns,
-            history.ego_pose,
-            float(history.speeds_mps[-1]),
-            float(history.curvatures_1pm[-1]),
-        )
 
     def _history(self, stamp_ns: int) -> EgoHistory:
         ego = self.ego

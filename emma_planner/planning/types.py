@@ -131,6 +131,15 @@ class EgoHistory:
         for name in ('speeds_mps', 'curvatures_1pm'):
             object.__setattr__(self, name, _frozen(getattr(self, name), (NUM_HISTORY,), name))
 
+    def ego_state(self) -> EgoState:
+        """Ego motion at t0."""
+        return EgoState(
+            self.stamp_ns,
+            self.ego_pose,
+            float(self.speeds_mps[-1]),
+            float(self.curvatures_1pm[-1]),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class CameraFrame:

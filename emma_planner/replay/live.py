@@ -44,7 +44,8 @@ def prepare_dds() -> None:
 
     Over the default transports of Fast DDS nearly all best-effort images of 1600x900 are lost.
     """
-    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(config_path('fastdds.xml')))
+    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
+        os.environ['FASTDDS_DEFAULT_PROFILES_FILE'] = str(config_path('fastdds.xml'))
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 

@@ -93,6 +93,9 @@ class PlanPublisher:
     def _driven(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> DrivenPath:
         if plan.valid and snapshot is not None:
             return self.keeper.accept(plan, snapshot.history)
+        if snapshot is not None:
+            history = snapshot.history
+            return self.keeper.fallback(now_ns, history.ego_state(), history.frame_id)
         ego = self._inputs.latest_ego(now_ns)
         return self.keeper.fallback(now_ns, ego, self._inputs.ego.frame_id)
 

@@ -7,8 +7,12 @@ Parameters take effect on configure.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import rclpy
@@ -32,7 +36,8 @@ from emma_planner.ros.plan_publisher import PlanPublisher
 from emma_planner.ros.worker import Done, NewestWinsWorker
 
 HEARTBEAT_S = 1.0
-STOP_WORKER_S = 10.0
+STOP_WORKER_S = 3.0
+"""Longest wait for a running inference when the node stops; nothing can interrupt it."""
 LOG_EVERY_S = 5.0
 IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 EGO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -51,6 +56,23 @@ _OUTPUTS = {
 }
 
 
+_Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
+
+
+def _logged(transition: _Transition) -> _Transition:
+    """Log what ends a transition: rclpy goes to error processing without a word."""
+
+    @wraps(transition)
+    def run(node: PlannerNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as err:
+            node.get_logger().error(f'{transition.__name__}: {type(err).__name__}: {err}')
+            raise
+
+    return run
+
+
 class PlannerNode(LifecycleNode):  # type: ignore[misc]
     """Plans at a fixed rate and publishes path, target speed, reasoning and diagnostics.
 
@@ -61,27 +83,32 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
     _planner: Planner
     # made on activate
     _inputs: InputBuffer
-    _worker: NewestWinsWorker[Snapshot, Plan]
     _publisher: PlanPublisher
     _counters: Counters
     _wake: Any
-    _jumps: Any
 
     def __init__(self, **options: Any) -> None:
         super().__init__('planner', **options)
         given = {name: value.value for name, value in self._parameter_overrides.items()}
-        declare_parameters(self, given)
+        try:
+            declare_parameters(self, given)
+        except ConfigError:
+            self.destroy_node()
+            raise
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._config = PlannerConfig()
         self._outputs: dict[str, Any] = {}
         self._inlets: list[Any] = []
         self._own_timers: list[Any] = []
-        self._is_active = False
+        self._worker: NewestWinsWorker[Snapshot, Plan] | None = None
+        self._jumps: Any = None
         self._jumped_back = False
+        self._is_overdue = False
         self._last_output_s = 0.0
 
     # life cycle
 
+    @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read parameters, load the model, create publishers."""
         try:
@@ -98,6 +125,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self.get_logger().info(f'configured with {self._planner.name}')
         return super().on_configure(state)
 
+    @_logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create subscriptions, timers and the worker."""
         super().on_activate(state)  # publishers first: a heartbeat may come at once
@@ -125,16 +153,19 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._start_timers()
         return TransitionCallbackReturn.SUCCESS
 
+    @_logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop planning: destroy what on_activate created."""
         self._stop()
         return super().on_deactivate(state)
 
+    @_logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Destroy what on_configure created."""
         self._release()
         return super().on_cleanup(state)
 
+    @_logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Destroy everything."""
         self._stop()
@@ -289,13 +320,13 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
 
     def _publish_plan(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> None:
         self._last_output_s = self._steady_s()
+        self._publisher.publish(snapshot, plan, now_ns)
         if not plan.valid:
             self.get_logger().warning(
                 f'{plan.reason}: {plan.detail}',
                 throttle_duration_sec=LOG_EVERY_S,
                 throttle_time_source_type=self._steady_clock,
             )
-        self._publisher.publish(snapshot, plan, now_ns)
 
     # clocks and tear-down
 
