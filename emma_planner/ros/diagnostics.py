@@ -48,13 +48,13 @@ def plan_statuses(
     *,
     name: str,
     model: str,
-    age_ms: float,
+    age_ms: float | None,
     rate_hz: float,
 ) -> list[Status]:
     """Describe one plan, valid or not.
 
     :param name: the node's name, the prefix of every status
-    :param age_ms: from t0 to now
+    :param age_ms: from t0 to now; None where there was no image to plan from
     :param rate_hz: plans per second measured over the last plans
     """
     return [
@@ -72,7 +72,7 @@ def waiting_status(counters: Counters, *, name: str, clock_runs: bool) -> Status
     return Status(f'{name}: inputs', level, message, _input_values(counters))
 
 
-def _inputs(plan: Plan, counters: Counters, name: str, age_ms: float) -> Status:
+def _inputs(plan: Plan, counters: Counters, name: str, age_ms: float | None) -> Status:
     bad = plan.reason in INPUT_REASONS
     return Status(
         f'{name}: inputs',
@@ -80,7 +80,7 @@ def _inputs(plan: Plan, counters: Counters, name: str, age_ms: float) -> Status:
         f'{plan.reason}: {plan.detail}' if bad else 'ok',
         (
             ('reason', str(plan.reason) if bad else ''),
-            ('image age [ms]', f'{age_ms:.0f}'),
+            ('image age [ms]', '' if age_ms is None else f'{age_ms:.0f}'),
             *_input_values(counters),
         ),
     )

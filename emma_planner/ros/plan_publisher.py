@@ -48,7 +48,7 @@ class PlanPublisher:
         model: str,
     ) -> None:
         self.camera_info: Any = None
-        self.keeper = build_path_keeper(config)
+        self._keeper = build_path_keeper(config)
         self._outputs = outputs
         self._inputs = inputs
         self._counters = counters
@@ -74,7 +74,7 @@ class PlanPublisher:
         )
         record = self._record(snapshot, plan, driven, now_ns)
         outputs['reasoning'].publish(conversions.string_message(make, to_json_line(record)))
-        self._publish_diagnostics(plan, ahead, now_ns)
+        self._publish_diagnostics(snapshot, plan, ahead, now_ns)
         if outputs['markers'].get_subscription_count():
             outputs['markers'].publish(
                 conversions.markers_message(make, ahead, plan.stamp_ns, plan.reasoning.intent)
@@ -82,6 +82,11 @@ class PlanPublisher:
         if snapshot is not None and outputs['overlay'].get_subscription_count():
             self._publish_overlay(snapshot, plan, driven)
         return record
+
+    def clear(self) -> None:
+        """Forget what was published: time was set back."""
+        self._keeper.clear()
+        self._times_ns.clear()
 
     def publish_heartbeat(self, now_ns: int) -> None:
         """Say in diagnostics that the node lives but no tick comes."""
@@ -92,12 +97,12 @@ class PlanPublisher:
 
     def _driven(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> DrivenPath:
         if plan.valid and snapshot is not None:
-            return self.keeper.accept(plan, snapshot.history)
+            return self._keeper.accept(plan, snapshot.history)
         if snapshot is not None:
             history = snapshot.history
-            return self.keeper.fallback(now_ns, history.ego_state(), history.frame_id)
+            return self._keeper.fallback(now_ns, history.ego_state(), history.frame_id)
         ego = self._inputs.latest_ego(now_ns)
-        return self.keeper.fallback(now_ns, ego, self._inputs.ego.frame_id)
+        return self._keeper.fallback(now_ns, ego, self._inputs.ego.frame_id)
 
     def _record(
         self, snapshot: Snapshot | None, plan: Plan, driven: DrivenPath, now_ns: int
@@ -111,7 +116,9 @@ class PlanPublisher:
             history=snapshot.history if snapshot else None,
         )
 
-    def _publish_diagnostics(self, plan: Plan, driven: DrivenPath, now_ns: int) -> None:
+    def _publish_diagnostics(
+        self, snapshot: Snapshot | None, plan: Plan, driven: DrivenPath, now_ns: int
+    ) -> None:
         self._times_ns.append(now_ns)
         span_s = (self._times_ns[-1] - self._times_ns[0]) / NS_PER_S
         statuses = plan_statuses(
@@ -120,7 +127,7 @@ class PlanPublisher:
             self._counters,
             name=self._name,
             model=self._model,
-            age_ms=(now_ns - plan.stamp_ns) / 1e6,
+            age_ms=None if snapshot is None else (now_ns - plan.stamp_ns) / 1e6,
             rate_hz=(len(self._times_ns) - 1) / span_s if span_s > 0 else 0.0,
         )
         self._outputs['/diagnostics'].publish(

@@ -85,7 +85,6 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
     _inputs: InputBuffer
     _publisher: PlanPublisher
     _counters: Counters
-    _wake: Any
 
     def __init__(self, **options: Any) -> None:
         super().__init__('planner', **options)
@@ -99,6 +98,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._config = PlannerConfig()
         self._outputs: dict[str, Any] = {}
         self._inlets: list[Any] = []
+        self._wake: Any = None
         self._own_timers: list[Any] = []
         self._worker: NewestWinsWorker[Snapshot, Plan] | None = None
         self._jumps: Any = None
@@ -128,6 +128,9 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
     @_logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create subscriptions, timers and the worker."""
+        if self._worker is not None and not self._stop_worker(0.0):
+            self.get_logger().error('inference of the last activation still runs, try later')
+            return TransitionCallbackReturn.FAILURE
         super().on_activate(state)  # publishers first: a heartbeat may come at once
         self._inputs = build_inputs(self._config)
         self._counters = Counters()
@@ -142,7 +145,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         )
         self._wake = self.create_guard_condition(self._on_wake)
         self._worker = NewestWinsWorker(self._work, self._wake.trigger)
-        self._is_active = True
+        self._jumped_back = self._is_overdue = False
         self._subscribe()
         self._jumps = self.get_clock().create_jump_callback(
             JumpThreshold(
@@ -249,7 +252,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
 
     def _on_tick(self) -> None:
         now_ns = self._now_ns()
-        if now_ns == 0:
+        if now_ns == 0 or self._worker is None:
             return
         self._counters.ticks += 1
         try:
@@ -260,7 +263,8 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._counters.superseded += self._worker.submit(snapshot)
         busy_s = self._worker.busy_s()
         if busy_s > self._config.deadline_s:
-            self._counters.deadline_misses += 1
+            self._counters.deadline_misses += not self._is_overdue
+            self._is_overdue = True
             error = PlanningError(
                 Reason.TIMEOUT,
                 f'need a plan within {self._config.deadline_s:g} s, still waiting after '
@@ -280,11 +284,12 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._wake.trigger()
 
     def _recover_from_jump(self) -> None:
-        self._jumped_back = False
+        self._jumped_back = self._is_overdue = False
         self._counters.time_jumps += 1
         self._inputs.clear_after_jump()
-        self._publisher.keeper.clear()
-        self._worker.clear()
+        self._publisher.clear()
+        if self._worker is not None:
+            self._worker.clear()
         for timer in self._own_timers:
             self.destroy_timer(timer)
         self._own_timers.clear()
@@ -299,24 +304,28 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
     # outputs
 
     def _on_wake(self) -> None:
+        if self._wake is None:
+            return  # woken, then deactivated
         if self._jumped_back:
             self._recover_from_jump()
-        while (done := self._worker.fetch()) is not None:
+        while self._worker is not None and (done := self._worker.fetch()) is not None:
             self._publish_done(done)
 
     def _publish_done(self, done: Done[Snapshot, Plan]) -> None:
         snapshot, plan = done.job, done.result
         if isinstance(plan, Exception):
-            self.get_logger().error(f'planning failed: {plan!r}')
             error = PlanningError(Reason.MODEL_ERROR, f'{type(plan).__name__}: {plan}')
             plan = failed_plan(snapshot.stamp_ns, error)
-        now_ns = self._now_ns()
-        if snapshot.tick_ns > now_ns:
-            return  # planned before time was set back
+        elif plan.valid and done.took_s > self._config.deadline_s:
+            detail = (
+                f'need a plan within {self._config.deadline_s:g} s, got it in {done.took_s:.2f} s'
+            )
+            plan = replace(plan, reason=Reason.TIMEOUT, detail=detail)
         self._counters.planned += 1
         self._counters.valid += plan.valid
-        self._counters.deadline_misses += plan.reason is Reason.TIMEOUT
-        self._publish_plan(snapshot, plan, now_ns)
+        self._counters.deadline_misses += plan.reason is Reason.TIMEOUT and not self._is_overdue
+        self._is_overdue = False
+        self._publish_plan(snapshot, plan, self._now_ns())
 
     def _publish_plan(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> None:
         self._last_output_s = self._steady_s()
@@ -330,9 +339,13 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
 
     # clocks and tear-down
 
-    def close(self) -> None:
-        """Stop the worker, whatever the state: a thread alive at exit ends in an abort."""
+    def close(self) -> bool:
+        """Stop working, whatever the state.
+
+        :returns: whether the worker's thread ended; one alive at exit ends in an abort
+        """
         self._stop()
+        return self._worker is None
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -347,12 +360,20 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         for inlet in self._inlets:
             self.destroy_subscription(inlet)
         self._inlets.clear()
-        if self._is_active:
-            self._is_active = False
+        if self._jumps is not None:
             self._jumps.unregister()
-            if not self._worker.stop(STOP_WORKER_S):
-                self.get_logger().warning(f'inference still runs after {STOP_WORKER_S:g} s')
+            self._jumps = None
+        if self._worker is not None and not self._stop_worker(STOP_WORKER_S):
+            self.get_logger().warning(f'inference still runs after {STOP_WORKER_S:g} s')
+        if self._wake is not None:
             self.destroy_guard_condition(self._wake)
+            self._wake = None
+
+    def _stop_worker(self, timeout_s: float) -> bool:
+        """Stop the worker; one that does not end in time is kept, so that no second one starts."""
+        if self._worker is not None and self._worker.stop(timeout_s):
+            self._worker = None
+        return self._worker is None
 
     def _release(self) -> None:
         for publisher in self._outputs.values():
@@ -367,28 +388,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :returns: 0 stopped, 1 could not start
     """
-    rclpy.init(args=arguments)
     try:
+        rclpy.init(args=arguments)
         node = PlannerNode()
-    except ConfigError as err:
+    except (ConfigError, RuntimeError) as err:  # RCLError: arguments or parameter file
         print(f'planner_node: {err}', file=sys.stderr)
         rclpy.try_shutdown()
         return 1
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    code = 0
     try:
         if node.get_parameter('autostart').value and not _start(node):
-            return 1
-        while rclpy.ok():
+            code = int(rclpy.ok())  # told to stop while the model was loading is no failure
+        while code == 0 and rclpy.ok():
             _spin_once(node, executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
-        node.close()
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+        _tear_down(node, executor)
+    return code
+
+
+def _tear_down(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
+    # a shell and a launch file each send SIGINT: the second must not cut this short
+    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ended = node.close()
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    if not ended:
+        # Python would end the thread inside the model's C++ code, which aborts the process
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    signal.signal(signal.SIGINT, on_interrupt)
 
 
 def _start(node: PlannerNode) -> bool:
@@ -402,7 +436,9 @@ def _spin_once(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
     except (KeyboardInterrupt, ExternalShutdownException):
         raise
     except Exception as err:  # whatever a message held, the node goes on
-        node.get_logger().error(f'{type(err).__name__} in a callback: {err}')
+        node.get_logger().error(
+            f'{type(err).__name__} in a callback: {err}', throttle_duration_sec=LOG_EVERY_S
+        )
 
 
 if __name__ == '__main__':

@@ -22,14 +22,12 @@ class Done(Generic[Job, Result]):
     """A finished job.
 
     :param result: what the work returned, or the exception that ended it
-    :param waited_s: from submission to start [s]
-    :param finished_s: ``time.perf_counter()`` at the end [s]
+    :param took_s: from submission to the end [s]
     """
 
     job: Job
     result: Result | Exception
-    waited_s: float
-    finished_s: float
+    took_s: float
 
 
 class NewestWinsWorker(Generic[Job, Result]):
@@ -46,6 +44,7 @@ class NewestWinsWorker(Generic[Job, Result]):
         self._pending: tuple[Job, float] | None = None
         self._running_since: float | None = None
         self._stopping = False
+        self._is_void = False
         self._done: deque[Done[Job, Result]] = deque()
         self._thread = threading.Thread(target=self._run, name='planner-worker', daemon=True)
         self._thread.start()
@@ -62,9 +61,10 @@ class NewestWinsWorker(Generic[Job, Result]):
         return superseded
 
     def clear(self) -> None:
-        """Drop the waiting job and the results not yet fetched."""
+        """Drop the waiting job, the running job's result and the results not yet fetched."""
         with self._wake:
             self._pending = None
+            self._is_void = self._running_since is not None
             self._done.clear()
 
     def fetch(self) -> Done[Job, Result] | None:
@@ -100,6 +100,7 @@ class NewestWinsWorker(Generic[Job, Result]):
                 self._pending = None
                 self._running_since = time.perf_counter()
                 waited_s = self._running_since - submitted_s
+                self._is_void = False
             result: Result | Exception
             try:
                 result = self._work(job, waited_s)
@@ -107,7 +108,8 @@ class NewestWinsWorker(Generic[Job, Result]):
                 result = err
             with self._wake:
                 self._running_since = None
-                self._done.append(Done(job, result, waited_s, time.perf_counter()))
-                stopping = self._stopping
-            if not stopping:
+                void = self._is_void or self._stopping
+                if not void:
+                    self._done.append(Done(job, result, time.perf_counter() - submitted_s))
+            if not void:
                 self._on_done()
