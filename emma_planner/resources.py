@@ -60,10 +60,11 @@ def fastdds_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _find(name: str, package_folder: Path) -> Path:
-    folders = list(_folders(package_folder))
-    for folder in folders:
+    folders = []
+    for folder in _folders(package_folder):
         if (folder / name).exists():
             return folder / name
+        folders.append(folder)
     searched = ', '.join(map(str, folders)) or 'no folder'
     raise ResourceError(f'need {name} of {PACKAGE}, not found in {searched}')
 
@@ -79,10 +80,10 @@ def _folders(package_folder: Path) -> Iterator[Path]:
 
 def _ament_share() -> Iterator[Path]:
     try:
-        from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+        from ament_index_python.packages import PackageNotFoundError, get_package_prefix
     except ImportError:
         return
     try:
-        yield Path(get_package_share_directory(PACKAGE))
+        yield Path(get_package_prefix(PACKAGE), 'share', PACKAGE)
     except (PackageNotFoundError, LookupError, OSError):  # not installed; no AMENT_PREFIX_PATH
         return
