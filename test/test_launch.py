@@ -4,6 +4,7 @@ The pure part runs everywhere; the rest runs where ROS 2's launch and launch_ros
 """
 
 import ast
+import itertools
 from dataclasses import fields
 from pathlib import Path
 
@@ -179,7 +180,7 @@ class _Launched:
     def parameters(self) -> dict[str, object]:
         """What the parameter files of the planner's command line come to."""
         command, values = self.nodes['planner_node'], {}
-        for flag, path in zip(command, command[1:], strict=False):
+        for flag, path in itertools.pairwise(command):
             if flag == '--params-file':
                 (section,) = yaml.safe_load(Path(path).read_text()).values()
                 values.update(section['ros__parameters'])
@@ -188,7 +189,7 @@ class _Launched:
     def remappings(self) -> set[str]:
         """All remappings of the planner's command line."""
         command = self.nodes['planner_node']
-        return {rule for flag, rule in zip(command, command[1:], strict=False) if flag == '-r'}
+        return {rule for flag, rule in itertools.pairwise(command) if flag == '-r'}
 
 
 @pytest.mark.parametrize('name', LAUNCH_FILES)
