@@ -1,24 +1,50 @@
 """Bags on disk: rosbag2 (sqlite3, MCAP) and rosbag1 in, rosbag2 MCAP out, without ROS.
 
 A damaged bag ends in a :class:`BagError` that says how far it could be read; what was read before
-has been handed on by then.
+has been handed on by then. An MCAP file that was cut off is read as far as it is whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from rosbags.highlevel import AnyReader
+from rosbags.interfaces import (
+    ConnectionExtRosbag2,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from emma_planner.recordings.salvage import CutMcap
 from emma_planner.ros.messages import BagMessages
 
 BAG_VERSION: Literal[8, 9] = 8
 """rosbag2 metadata version that Humble to Kilted read."""
+MAX_SILENCE_NS = 60_000_000_000
+"""A longer time without any message is skipped in replay: recordings exist whose first messages
+were taken before the clock was set, half a century before the others."""
+_FOREVER = QosTime(2147483647, 4294967295)
+_LATCHED = Qos(
+    QosHistory.KEEP_LAST,
+    1,
+    QosReliability.RELIABLE,
+    QosDurability.TRANSIENT_LOCAL,
+    _FOREVER,
+    _FOREVER,
+    QosLiveliness.AUTOMATIC,
+    _FOREVER,
+    False,
+)
+"""What the planner node offers path and target speed with; ``ros2 bag play`` takes it over."""
 
 
 class BagError(Exception):
@@ -47,9 +73,7 @@ class BagMessage:
         try:
             return self._deserialize(self.raw, self.type_name)
         except Exception as err:  # rosbags lets struct and index errors of bad bytes through
-            raise BagError(
-                f'{self.topic}: need a {self.type_name}, got {len(self.raw)} bytes that are none'
-            ) from err
+            raise _no_message(self) from err
 
 
 class BagReader:
@@ -62,18 +86,20 @@ class BagReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._reader: AnyReader | None = None
+        self._cut = ''
+        """What is wrong with a bag that is read as far as it is whole."""
 
     def __enter__(self) -> BagReader:
         if not self.path.exists():
             raise BagError(f'{self.path}: need a bag, no such file or folder')
         try:
-            store = get_typestore(Stores.ROS2_HUMBLE)
-            reader = AnyReader([self._container()], default_typestore=store)
-            reader.open()
+            self._reader = _opened(self._container())
         except Exception as err:
-            raise BagError(f'{self.path}: need a readable bag, got: {_line(err)}') from err
-        self._reader = reader
-        if reader.message_count == 0:
+            self._cut = _line(err)
+            self._reader = self._salvaged()
+            if self._reader is None:
+                raise BagError(f'{self.path}: need a readable bag, got: {_line(err)}') from err
+        if self._reader.message_count == 0:
             self.__exit__()
             raise BagError(f'{self.path}: need messages, the bag holds none')
         return self
@@ -108,35 +134,46 @@ class BagReader:
         """Whether raw messages are ROS 1's, not CDR."""
         return not self._open().is2
 
+    @property
+    def latched(self) -> set[str]:
+        """Topics whose publisher kept its last message for who comes later."""
+        return {c.topic for c in self._open().connections if _is_latched(c.ext)}
+
     def to_cdr(self, message: BagMessage) -> bytes:
-        """Return the message serialised for ROS 2."""
+        """Return the message serialised for ROS 2.
+
+        :raises BagError: the bytes are not such a message
+        """
         if not self.is_ros1:
             return bytes(message.raw)
-        return bytes(self._open().typestore.ros1_to_cdr(message.raw, message.type_name))
+        try:
+            return bytes(self._open().typestore.ros1_to_cdr(message.raw, message.type_name))
+        except Exception as err:  # as in decode()
+            raise _no_message(message) from err
 
     def messages(self, topics: set[str] | None = None) -> Iterator[BagMessage]:
         """Read in order of recording.
 
         :param topics: None for all
-        :raises BagError: damaged in the middle, saying after how many messages
+        :raises BagError: damaged in the middle or cut off, saying after how many messages
         """
         reader = self._open()
         wanted = [c for c in reader.connections if topics is None or c.topic in topics]
-        if not wanted:
-            return
         count = 0
-        stream = reader.messages(connections=wanted)
+        stream = reader.messages(connections=wanted) if wanted else iter(())
         while True:
             try:
                 connection, log_ns, raw = next(stream)
             except StopIteration:
-                return
+                break
             except Exception as err:
                 raise BagError(
                     f'{self.path}: damaged after {count} messages, got: {_line(err)}'
                 ) from err
             count += 1
             yield BagMessage(connection.topic, connection.msgtype, log_ns, raw, reader.deserialize)
+        if self._cut:
+            raise BagError(f'{self.path}: cut off after {count} messages, got: {self._cut}')
 
     def _open(self) -> AnyReader:
         if self._reader is None:
@@ -144,21 +181,44 @@ class BagReader:
         return self._reader
 
     def _container(self) -> Path:
-        """A file of a rosbag2 folder stands for its folder, which knows of further files."""
+        """A file of a rosbag2 folder stands for its folder, which knows of further files.
+
+        A folder without metadata (a recorder killed) stands for its file where there is only one.
+        """
+        if self.path.is_dir():
+            files = _storage_files(self.path)
+            alone = len(files) == 1 and not (self.path / 'metadata.yaml').exists()
+            return files[0] if alone else self.path
         beside = self.path.parent / 'metadata.yaml'
-        in_rosbag2 = self.path.is_file() and self.path.suffix in ('.mcap', '.db3')
+        in_rosbag2 = self.path.suffix in ('.mcap', '.db3')
         return self.path.parent if in_rosbag2 and beside.exists() else self.path
+
+    def _salvaged(self) -> AnyReader | None:
+        """Open what is whole of a cut-off MCAP file; None where that is nothing."""
+        files = [self.path] if self.path.is_file() else _storage_files(self.path)
+        if len(files) != 1 or files[0].suffix != '.mcap':
+            return None
+        try:
+            reader = _opened(CutMcap(files[0]))
+        except Exception:  # what was wrong with the bag as it is has been caught already
+            return None
+        if reader.message_count:
+            return reader
+        reader.close()
+        return None
 
 
 class BagWriter:
     """Writes a rosbag2 folder with one MCAP file; a context manager.
 
     :param folder: made here; must not exist
+    :param latched: topics that ``ros2 bag play`` shall keep for who comes later
     :raises BagError: on entering: the folder exists or cannot be written
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, latched: Collection[str] = ()) -> None:
         self._folder = folder
+        self._latched = latched
         self._typestore = get_typestore(Stores.ROS2_KILTED)
         self._connections: dict[str, Any] = {}
         self._writer: Writer | None = None
@@ -189,11 +249,38 @@ class BagWriter:
             raise BagError(f'{self._folder}: the bag is not open')
         if topic not in self._connections:
             self._connections[topic] = self._writer.add_connection(
-                topic, type_name, typestore=self._typestore
+                topic,
+                type_name,
+                typestore=self._typestore,
+                offered_qos_profiles=[_LATCHED] if topic in self._latched else [],
             )
         self._writer.write(self._connections[topic], log_ns, cdr)
 
 
+def _opened(path: Path | CutMcap) -> AnyReader:
+    default = get_typestore(Stores.ROS2_HUMBLE)  # for bags without definitions
+    reader = AnyReader([path], default_typestore=default)  # type: ignore[list-item]
+    reader.open()
+    return reader
+
+
+def _storage_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in ('.mcap', '.db3'))
+
+
+def _is_latched(ext: Any) -> bool:
+    if isinstance(ext, ConnectionExtRosbag2):
+        offered = {qos.durability for qos in ext.offered_qos_profiles}
+        return QosDurability.TRANSIENT_LOCAL in offered
+    return bool(ext.latching)
+
+
+def _no_message(message: BagMessage) -> BagError:
+    return BagError(
+        f'{message.topic}: need a {message.type_name}, got {len(message.raw)} bytes that are none'
+    )
+
+
 def _line(err: Exception) -> str:
     text = str(err) or type(err).__name__
-    return text.splitlines()[0]
+    return text.splitlines()[0].rstrip('.')

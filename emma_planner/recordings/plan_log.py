@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -125,41 +125,59 @@ class PlanLogWriter:
         self._file.close()
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append one record."""
-        self._file.write(to_json_line(record) + '\n')
+        """Append one record.
+
+        :raises PlanLogError: the line cannot be written
+        """
+        try:
+            self._file.write(to_json_line(record) + '\n')
+        except OSError as err:
+            raise PlanLogError(f'{self._file.name}: need room for a line, got {err}') from err
 
 
 def read_plan_log(path: Path) -> tuple[PlanLogHeader, Iterator[dict[str, Any]]]:
     """Read a plan log.
 
     :returns: the header, and the records as they are read
-    :raises PlanLogError: not a plan log, or another version; while iterating: a broken line
+    :raises PlanLogError: not a plan log, or another version; while iterating: a broken line,
+        after the lines before have been handed out
     """
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as err:
-        raise PlanLogError(f'{path}: need a readable plan log, got {err}') from err
-    header = _parse(lines[0], path, 1) if lines else {}
-    if header.get('schema') != SCHEMA or header.get('version') != VERSION:
-        found = f'{header.get("schema")} version {header.get("version")}'
+        lines = path.read_bytes().splitlines()
+    except OSError as err:
+        raise PlanLogError(f'{path}: need a readable plan log, got {err.strerror}') from err
+    if not lines:
+        raise PlanLogError(f'{path}: need {SCHEMA} version {VERSION}, got an empty file')
+    return _header(_parse(lines[0], path, 1), path), _records(lines[1:], path)
+
+
+def _header(values: dict[str, Any], path: Path) -> PlanLogHeader:
+    if values.get('schema') != SCHEMA or values.get('version') != VERSION:
+        found = f'{values.get("schema")} version {values.get("version")}'
         raise PlanLogError(f'{path}: need {SCHEMA} version {VERSION}, got {found}')
-    keys = ('planner', 'model', 'config_hash', 'source')
-    return PlanLogHeader(**{key: header[key] for key in keys}), _records(lines[1:], path)
+    keys = [item.name for item in fields(PlanLogHeader)]
+    if missing := [key for key in keys if not isinstance(values.get(key), str)]:
+        raise PlanLogError(f'{path}:1: need {", ".join(missing)} as text, got none')
+    return PlanLogHeader(**{key: values[key] for key in keys})
 
 
-def _records(lines: list[str], path: Path) -> Iterator[dict[str, Any]]:
+def _records(lines: list[bytes], path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=2):
         yield _parse(line, path, number)
 
 
-def _parse(line: str, path: Path, number: int) -> dict[str, Any]:
+def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
-        record = json.loads(line)
-    except json.JSONDecodeError as err:
+        record = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError) as err:  # also not UTF-8
         raise PlanLogError(f'{path}:{number}: need a JSON object, got a broken line') from err
     if not isinstance(record, dict):
         raise PlanLogError(f'{path}:{number}: need a JSON object, got {type(record).__name__}')
     return record
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f'need a finite number, got {constant}')
 
 
 def _dumps(value: dict[str, Any]) -> str:

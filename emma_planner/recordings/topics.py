@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from emma_planner.config import PlannerConfig
@@ -57,6 +57,7 @@ def find_topics(
     :param need_image: without it, a recording without camera gives an empty image name
     :raises TopicError: no camera or no ego motion, or a topic named in the config is not there
     """
+    _check_named_ego(available, config)
     image = _choose(available, config, ('compressed_topic', 'image_topic'), IMAGE_TYPES)
     if image is None and need_image:
         raise TopicError(_missing('a camera', IMAGE_TYPES, available))
@@ -86,17 +87,33 @@ def _choose(
     types: tuple[str, ...],
 ) -> str | None:
     candidates = {t: kind for t, kind in available.items() if kind in types}
-    names = [getattr(config, key) for key in keys]
-    for name in names:
-        for topic in candidates:
-            if _normal(topic) == _normal(name):
-                return topic
-    defaults = {item.name: item.default for item in fields(PlannerConfig)}
-    named = [name for key, name in zip(keys, names, strict=True) if name != defaults[key]]
+    named = _named(config, keys)
+    for name in (*named, *(getattr(config, key) for key in keys)):
+        if topic := _like(name, candidates):
+            return topic
     if named and candidates:
         found = ', '.join(sorted(candidates))
         raise TopicError(f'need topic {" or ".join(named)}, the recording has {found}')
     return min(candidates, key=_rank, default=None)
+
+
+def _check_named_ego(available: Mapping[str, str], config: PlannerConfig) -> None:
+    """A source of ego motion that is named must not be replaced by another one unasked."""
+    named = _named(config, tuple(f'{kind}_topic' for kind in EGO_TYPES))
+    found = {t: kind for t, kind in available.items() if kind in EGO_TYPES.values()}
+    if found and named and not any(_like(name, found) for name in named):
+        listed = ', '.join(f'{topic} ({kind})' for topic, kind in sorted(found.items()))
+        raise TopicError(f'need topic {" or ".join(named)}, the recording has {listed}')
+
+
+def _named(config: PlannerConfig, keys: tuple[str, ...]) -> list[str]:
+    """Topics that are not at their defaults."""
+    defaults = {item.name: item.default for item in fields(PlannerConfig)}
+    return [name for key in keys if (name := getattr(config, key)) != defaults[key]]
+
+
+def _like(name: str, topics: Iterable[str]) -> str | None:
+    return next((topic for topic in topics if _normal(topic) == _normal(name)), None)
 
 
 def _rank(topic: str) -> tuple[bool, bool, str]:
