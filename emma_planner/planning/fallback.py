@@ -27,6 +27,7 @@ from emma_planner.planning.types import (
 STOP_DECELERATION_MPS2 = 2.0
 """Comfortable braking (Bench2Drive's comfort bound for braking is 4.05 m/s^2)."""
 STANDING_MPS = 1e-3
+STANDING_M = 1e-9
 
 
 class Source(str, Enum):
@@ -151,9 +152,12 @@ def _then_stop(
     turned = np.append(0.0, np.cumsum(steps_m * np.append(curvatures_1pm, curvatures_1pm[-1])))
     turns = np.diff(np.interp(place_m[keep] + braked_m, place_m, turned))
     stop_m = np.diff(braked_m)
+    # the last step may be too short to measure: it stands still, and has no curvature of its own
+    moves = stop_m > STANDING_M
+    bends = np.divide(turns, stop_m, out=np.zeros_like(turns), where=moves)
     return (
         np.concatenate([speeds_mps[:keep], np.sign(start_mps) * stop_m / DT_S]),
-        np.concatenate([curvatures_1pm[:keep], turns / stop_m]),
+        np.concatenate([curvatures_1pm[:keep], bends]),
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emma_planner.planning.fallback import STOP_DECELERATION_MPS2, DrivenPath, PathKeeper, Source
+from emma_planner.planning.fallback import DrivenPath, PathKeeper, Source
 from emma_planner.planning.kinematics import integrate, to_base
 from emma_planner.planning.types import EgoState, Plan, Pose, Reason, Trajectory
 
 S = 1_000_000_000
 STEP = S // 2
+BRAKING_MPS2 = 2.0
 EGO = Pose(3.0, -2.0, 0.7)
 
 
@@ -91,12 +92,12 @@ def test_the_stop_brakes_comfortably_and_ends_at_standstill(make_history, t0_ns,
     path = keeper.fallback(t0_ns, None, 'odom')
     braking = _braking(path)
     assert (braking >= -1e-9).all()
-    assert braking.max(initial=0.0) <= STOP_DECELERATION_MPS2 + 1e-9
+    assert braking.max(initial=0.0) <= BRAKING_MPS2 + 1e-9
     # the last step ends at rest: its mean speed is at most that of braking over half a second
-    assert abs(path.speeds_mps[-1]) <= STOP_DECELERATION_MPS2 * 0.5 / 2 + 1e-9
+    assert abs(path.speeds_mps[-1]) <= BRAKING_MPS2 * 0.5 / 2 + 1e-9
     assert (np.sign(path.speeds_mps) == np.sign(speed)).all()
     braked_m = np.abs(path.speeds_mps[int(max_age_s * 2) :]).sum() * 0.5
-    assert braked_m == pytest.approx(speed**2 / (2 * STOP_DECELERATION_MPS2))
+    assert braked_m == pytest.approx(speed**2 / (2 * BRAKING_MPS2))
 
 
 @pytest.mark.parametrize('curvature', [0.05, -0.05])
@@ -154,7 +155,7 @@ def test_without_a_plan_the_car_stops_along_its_current_arc(t0_ns):
     x, y, _ = to_base(path.poses, EGO).T
     np.testing.assert_allclose(np.hypot(x, y - 20.0), 20.0)
     assert path.speeds_mps.sum() * 0.5 == pytest.approx(6.0**2 / 4.0)
-    assert _braking(path).max() <= STOP_DECELERATION_MPS2 + 1e-9
+    assert _braking(path).max() <= BRAKING_MPS2 + 1e-9
     assert path.stamps_ns == tuple(t0_ns + k * STEP for k in range(1, 7))
 
 
@@ -176,6 +177,12 @@ def test_without_plan_and_ego_motion_the_path_is_empty_and_says_so(t0_ns):
     assert (path.source, path.frame_id, path.stamps_ns) == (Source.NONE, 'odom', ())
     assert path.poses.shape == (0, 3)
     assert path.target_speed_mps == 0.0
+
+
+@pytest.mark.parametrize('speed', [8.0 + 1e-9, 7.0 + 1e-10, 3.0 + 1e-12])
+def test_a_stop_that_ends_a_hair_after_a_step_has_finite_poses(make_history, t0_ns, speed):
+    keeper, _ = _kept(make_history, t0_ns, 0.0, speeds=speed, curvatures=0.01)
+    assert np.isfinite(keeper.fallback(t0_ns, None, 'odom').poses).all()
 
 
 def test_a_cleared_keeper_has_no_last_plan(make_history, t0_ns):
