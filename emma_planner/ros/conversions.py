@@ -93,8 +93,11 @@ def _twist(twist: Any) -> tuple[float, float]:
 
 
 def printable(text: str) -> str:
-    """Replace what a ROS string cannot carry or a terminal would act on: model text is data."""
-    return ''.join(c if c.isprintable() else '\ufffd' for c in text)
+    """Replace what a ROS string cannot carry or a terminal would act on: model text is data.
+
+    White space of any kind becomes a blank, so that the text stays one line.
+    """
+    return ''.join(c if c.isprintable() else ' ' if c.isspace() else '\ufffd' for c in text)
 
 
 def time_message(make: MessageFactory, stamp_ns: int) -> Any:

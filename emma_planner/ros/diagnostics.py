@@ -54,6 +54,7 @@ def plan_statuses(
     """Describe one plan, valid or not.
 
     :param name: the node's name, the prefix of every status
+    :param driven: its poses still ahead
     :param age_ms: from t0 to now; None where there was no image to plan from
     :param rate_hz: plans per second measured over the last plans
     """
@@ -139,10 +140,13 @@ def _reasoning(plan: Plan, name: str) -> Status:
 
 def _plan(plan: Plan, driven: DrivenPath, name: str) -> Status:
     level = {Source.PLAN: OK, Source.LAST_PLAN: WARN}.get(driven.source, ERROR)
+    message = 'ok' if plan.valid else f'{plan.reason}: driving {driven.source.value}'
+    if plan.valid and not driven.stamps_ns:
+        level, message = ERROR, 'every pose has passed: the plan came after its own horizon'
     return Status(
         f'{name}: plan',
         level,
-        'ok' if plan.valid else f'{plan.reason}: driving {driven.source.value}',
+        message,
         (
             ('reason', str(plan.reason or '')),
             ('source', driven.source.value),

@@ -13,7 +13,7 @@ from emma_planner.assemble import build_path_keeper
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.fallback import DrivenPath
 from emma_planner.planning.inputs import InputBuffer, Snapshot
-from emma_planner.planning.types import NS_PER_S, InputError, Plan
+from emma_planner.planning.types import DT_NS, NS_PER_S, InputError, Plan
 from emma_planner.recordings.plan_log import plan_record, to_json_line
 from emma_planner.ros import conversions
 from emma_planner.ros.diagnostics import Counters, plan_statuses, waiting_status
@@ -98,9 +98,10 @@ class PlanPublisher:
     def _driven(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> DrivenPath:
         if plan.valid and snapshot is not None:
             return self._keeper.accept(plan, snapshot.history)
-        if snapshot is not None:
+        if snapshot is not None and now_ns - snapshot.stamp_ns < DT_NS:
             history = snapshot.history
             return self._keeper.fallback(now_ns, history.ego_state(), history.frame_id)
+        # a stop that began at an older t0 would be over, or half over, by now
         ego = self._inputs.latest_ego(now_ns)
         return self._keeper.fallback(now_ns, ego, self._inputs.ego.frame_id)
 

@@ -1,0 +1,22 @@
+"""What every test run needs before rclpy is imported: a DDS domain of its own on this machine.
+
+The wheels of rclpy start Python a second time, and children inherit the environment: what is set
+here holds for nodes in this process and for those that a test starts.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FASTDDS_PROFILE = Path(__file__).parents[1] / 'config' / 'fastdds.xml'
+LAST_DOMAIN = 101
+"""Domains above reach into the ephemeral ports of Linux (ROS 2 documentation, ROS_DOMAIN_ID)."""
+
+
+def pytest_configure() -> None:
+    # workers of pytest-xdist are processes of their own, so each gets its own domain
+    os.environ['ROS_DOMAIN_ID'] = str(os.getpid() % LAST_DOMAIN + 1)
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
+    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(FASTDDS_PROFILE))
