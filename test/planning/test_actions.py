@@ -41,8 +41,11 @@ def _is_valid(value: Any, schema: Mapping[str, Any]) -> bool:
         return False
     if schema['type'] == 'object':
         names = schema['properties']
-        return set(schema['required']) <= set(value) <= set(names) and all(
-            _is_valid(item, names[name]) for name, item in value.items()
+        closed = not schema.get('additionalProperties', True) and set(value) <= set(names)
+        return (
+            closed
+            and set(schema['required']) <= set(value)
+            and all(_is_valid(item, names[name]) for name, item in value.items())
         )
     if schema['type'] == 'array':
         count = schema['minItems'] <= len(value) <= schema['maxItems']

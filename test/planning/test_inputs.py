@@ -164,6 +164,7 @@ def test_a_bag_that_loops_clears_everything_and_recovers(full, t0_ns, first):
     assert full.snapshot(start_ns + 5 * S).image == 'new'
     full.add_image(start_ns + 6 * S, 'next')
     assert _reason(full, start_ns + 6 * S) is Reason.STALE_ODOMETRY
+    assert _reason(full, start_ns - S) is Reason.NO_IMAGE
 
 
 def test_a_jump_announced_by_the_clock_clears_too(full, t0_ns):
