@@ -13,7 +13,7 @@ from pathlib import Path
 PACKAGE = 'emma_planner'
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 FASTDDS_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-"""What Fast DDS reads its profile from: newer and older (Humble) releases."""
+"""What Fast DDS reads its profile from; the second until Humble, with a warning since."""
 _NOT_PRESETS = ('planner',)
 
 
@@ -56,7 +56,8 @@ def fastdds_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """
     if any(environment.get(variable) for variable in FASTDDS_VARIABLES):
         return {}
-    return dict.fromkeys(FASTDDS_VARIABLES, str(config_path('fastdds.xml')))
+    variable = FASTDDS_VARIABLES[environment.get('ROS_DISTRO') == 'humble']
+    return {variable: str(config_path('fastdds.xml'))}
 
 
 def _find(name: str, package_folder: Path) -> Path:

@@ -105,9 +105,11 @@ def test_argument_wins_over_config_and_config_over_preset(tmp_path):
 
 
 def test_the_fastdds_profile_is_set_unless_the_environment_names_one():
-    added = fastdds_environment({})
-    assert set(added) == set(FASTDDS_VARIABLES)
-    assert set(added.values()) == {str(config_path('fastdds.xml'))}
+    profile = str(config_path('fastdds.xml'))
+    assert fastdds_environment({}) == {'FASTDDS_DEFAULT_PROFILES_FILE': profile}
+    assert fastdds_environment({'ROS_DISTRO': 'humble'}) == {
+        'FASTRTPS_DEFAULT_PROFILES_FILE': profile
+    }
     for variable in FASTDDS_VARIABLES:
         assert fastdds_environment({variable: '/mine.xml'}) == {}
 
@@ -132,7 +134,10 @@ def launched(tmp_path, monkeypatch):
             (folder / name).write_text('#!/bin/sh\n')
             (folder / name).chmod(0o755)
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
-    for variable in FASTDDS_VARIABLES:  # launch writes to this process's environment
+    for variable in (
+        *FASTDDS_VARIABLES,
+        'ROS_DISTRO',
+    ):  # launch writes to this process's environment
         monkeypatch.setenv(variable, 'restored afterwards')
         monkeypatch.delenv(variable)
     return _Launched
