@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from emma_planner import __version__
 
@@ -23,17 +25,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(command.run(arguments))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is a --help away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f'{self.prog}: {message}; see {self.prog} --help\n')
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='emma', description='Plan driving with a multimodal language model.'
-    )
+    parser = _Parser(prog='emma', description='Plan driving with a multimodal language model.')
     parser.add_argument('--version', action='version', version=f'emma_planner {__version__}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     _add_replay(commands)
     return parser
 
 
-def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     replay = commands.add_parser(
         'replay',
         help='plan a recording and score the plans',
@@ -56,9 +63,7 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action='store_true',
         help='play the bag with /clock to a planner node in another process',
     )
-    live.add_argument(
-        '--rate', type=float, default=1.0, metavar='FACTOR', help='play speed (default 1.0)'
-    )
+    live.add_argument('--rate', type=_positive, metavar='FACTOR', help='play speed (default 1.0)')
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
@@ -77,6 +82,13 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument('--seed', type=int, help='seed of sampling and of untrained weights')
     command.add_argument('--quiet', action='store_true', help='no progress bar and no table')
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f'need a number above 0, got {text}')
+    return value
 
 
 if __name__ == '__main__':

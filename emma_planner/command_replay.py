@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.evaluation.open_loop import Scores, score_records
 from emma_planner.planning.chat import ModelError
 from emma_planner.planning.ego_tracks import EgoTracks
-from emma_planner.planning.types import NS_PER_S
+from emma_planner.planning.types import NS_PER_S, Reason
 from emma_planner.progress import ProgressBar
 from emma_planner.recordings.bags import BagError, BagReader, BagWriter
 from emma_planner.recordings.plan_log import PlanLogError, PlanLogHeader, PlanLogWriter
@@ -25,17 +27,26 @@ from emma_planner.recordings.topics import InputTopics, TopicError, find_topics
 from emma_planner.replay.live import LiveError, replay_live
 from emma_planner.replay.lockstep import LockStep, read_ego_motion
 from emma_planner.replay.outputs import (
+    LATCHED,
     BagOutputs,
     OutputError,
     output_paths,
     prepare_folder,
+    remove_results,
     write_metrics,
 )
 from emma_planner.resources import ResourceError, config_path
 
 FAILED, USAGE = 1, 2
-ERRORS = (BagError, TopicError, ModelError, OutputError, PlanLogError, LiveError)
-
+ERRORS = (
+    BagError,
+    TopicError,
+    ModelError,
+    OutputError,
+    PlanLogError,
+    LiveError,
+    ResourceError,
+)
 
 Progress = Callable[[int], None]
 Outcome = tuple[str, list[dict[str, Any]], Exception | None]
@@ -48,13 +59,37 @@ def run(arguments: argparse.Namespace) -> int:
     :returns: 0 done, 1 failed, 2 wrong usage
     """
     try:
+        _check_options(arguments)
         config = config_of(arguments)
     except (ConfigError, ResourceError) as err:
         return _fail(err, USAGE)
     try:
-        return _run(arguments, config)
+        with _terminated_as_interrupted():
+            return _run(arguments, config)
     except ERRORS as err:
         return _fail(err, FAILED)
+    except KeyboardInterrupt:
+        return _fail(f'{arguments.bag}: interrupted before the first tick', FAILED)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C: results are kept and the planner's process is ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    if arguments.live and arguments.every_image:
+        raise ConfigError('--every-image: need a replay in lock-step, got --live')
+    if arguments.rate is not None and not arguments.live:
+        raise ConfigError('--rate: need --live, got a replay in lock-step, which is not timed')
 
 
 def config_of(arguments: argparse.Namespace) -> PlannerConfig:
@@ -94,10 +129,15 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
         topics = find_topics(reader.topics, config)
         truth, damage = _ground_truth(reader, topics)
         plan = _live if arguments.live else _lockstep
-        with _progress(reader, shown=not arguments.quiet) as show:
-            name, records, error = plan(arguments, config, reader, topics, folder, show)
+        try:
+            with _progress(reader, shown=not arguments.quiet) as show:
+                name, records, error = plan(arguments, config, reader, topics, folder, show)
+        except OSError as err:  # a full disk, while writing the bag
+            kept = 'kept what was written before'
+            raise OutputError(f'{folder}: need room to write, got {err}; {kept}') from err
     error = error or damage
     if not records:
+        remove_results(folder)
         raise error or BagError(f'{arguments.bag}: need one tick at least, got none')
     scores = score_records(records, truth, name, seed=config.seed)
     about = {
@@ -114,6 +154,8 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
         return _fail(f'{error}; kept {len(records)} ticks in {folder}', FAILED)
     if all(record['history'] is None for record in records):
         return _fail(_nothing_planned(arguments.bag, records), FAILED)
+    if down := _model_down(records):
+        return _fail(f'{down}; results in {folder}', FAILED)
     return 0
 
 
@@ -153,7 +195,7 @@ def _lockstep(
     paths = output_paths(folder)
     records: list[dict[str, Any]] = []
     error: Exception | None = None
-    with PlanLogWriter(paths['plan log'], header) as log, BagWriter(paths['bag']) as bag:
+    with PlanLogWriter(paths['plan log'], header) as log, BagWriter(paths['bag'], LATCHED) as bag:
         outputs = BagOutputs(bag, overlay=not arguments.no_overlay)
         session = LockStep(planner, config, topics, outputs)
         try:
@@ -176,15 +218,19 @@ def _live(
     show: Progress,
 ) -> Outcome:
     prepare_folder(folder, overwrite=arguments.overwrite)
-    return replay_live(
-        config,
-        reader,
-        topics,
-        folder,
-        rate=arguments.rate,
-        overlay=not arguments.no_overlay,
-        on_progress=show,
-    )
+    try:
+        return replay_live(
+            config,
+            reader,
+            topics,
+            folder,
+            rate=arguments.rate or 1.0,
+            overlay=not arguments.no_overlay,
+            on_progress=show,
+        )
+    except (LiveError, KeyboardInterrupt):  # no tick yet
+        remove_results(folder)
+        raise
 
 
 def _print_results(name: str, scores: Scores, topics: InputTopics, folder: Path) -> None:
@@ -206,6 +252,18 @@ def _nothing_planned(bag: Path, records: list[dict[str, Any]]) -> str:
     return f'{bag}: no tick could be planned; last: {last["reason"]}: {last["detail"]}'
 
 
+def _model_down(records: list[dict[str, Any]]) -> str | None:
+    """Say so when the model had failed for good by the end, such as a server that went away."""
+    planned = [record for record in records if record['history'] is not None]
+    failed = [record for record in planned if record['reason'] == Reason.MODEL_ERROR.value]
+    if not failed or planned[-1] is not failed[-1]:
+        return None
+    return (
+        f'need a model that answers to the end, got {Reason.MODEL_ERROR} in {len(failed)} of '
+        f'{len(planned)} plans, last: {failed[-1]["detail"]}'
+    )
+
+
 def _fail(error: object, status: int) -> int:
-    print(f'emma replay: {error}', file=sys.stderr)
+    print(f'emma replay: {" ".join(str(error).split())}', file=sys.stderr)
     return status

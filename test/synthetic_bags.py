@@ -25,7 +25,7 @@ START_NS = 1_700_000_000_250_000_000
 """Between two ticks at 2 Hz; a stamp of this century."""
 FORMATS = ('mcap', 'sqlite3', 'rosbag1')
 IMAGE = '/camera/front/image_raw/compressed'
-CAMERA_INFO = '/camera/front/image_raw/camera_info'
+CAMERA_INFO = '/camera/front/camera_info'
 ODOMETRY, TWIST, POSE, COMMAND = '/odom', '/twist', '/pose', '/command'
 TYPES = {
     ODOMETRY: 'nav_msgs/msg/Odometry',

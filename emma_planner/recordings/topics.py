@@ -80,6 +80,11 @@ def find_topics(
     )
 
 
+def absolute(topic: str) -> str:
+    """Return the name that a node in any namespace finds; ROS 1 may leave the slash out."""
+    return '/' + topic.lstrip('/')
+
+
 def _choose(
     available: Mapping[str, str],
     config: PlannerConfig,

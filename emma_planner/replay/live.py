@@ -22,8 +22,8 @@ import yaml
 from emma_planner.config import PlannerConfig, update_config
 from emma_planner.recordings.bags import BagError, BagReader, BagWriter
 from emma_planner.recordings.plan_log import PlanLogHeader, PlanLogWriter
-from emma_planner.recordings.topics import InputTopics
-from emma_planner.replay.outputs import NAMESPACE, BagOutputs, output_paths
+from emma_planner.recordings.topics import InputTopics, absolute
+from emma_planner.replay.outputs import LATCHED, NAMESPACE, BagOutputs, output_paths
 from emma_planner.resources import config_path
 
 START_LIMIT_S = 600.0
@@ -57,7 +57,8 @@ def topics_in_config(config: PlannerConfig, topics: InputTopics, image_type: str
         names['camera_info_topic'] = topics.camera_info
     if topics.command:
         names['command_topic'] = topics.command
-    return update_config(config, names, 'recording')
+    absolutes = {key: absolute(name) for key, name in names.items()}
+    return update_config(config, absolutes, 'recording')
 
 
 @contextmanager
@@ -149,17 +150,21 @@ def replay_live(
     :param rate: times real time
     :param on_progress: called with the time reached [ns]
     :returns: the planner's name, the records of the plan log, and why it ended early
-    :raises LiveError: the node did not become active
+    :raises LiveError: no ROS 2, or the node did not become active
     """
     prepare_dds()
-    # rclpy reads the environment when it is loaded
-    from emma_planner.ros.replay_node import ReplayNode, Session
-
+    try:  # rclpy reads the environment when it is loaded
+        from emma_planner.ros.replay_node import ReplayNode, Session
+    except ImportError as err:
+        raise LiveError(
+            f'need ROS 2 for a live replay, got {err}; source a distribution or '
+            "pip install 'emma_planner[ros]'"
+        ) from err
     config = topics_in_config(config, topics, reader.topics[topics.image])
     paths = output_paths(folder)
     with (
         planner_process(config, folder) as process,
-        BagWriter(paths['bag']) as bag,
+        BagWriter(paths['bag'], LATCHED) as bag,
         PlanCollector(paths['plan log'], config, reader.path.name) as collector,
     ):
         outputs = BagOutputs(bag, overlay=overlay)
@@ -178,7 +183,14 @@ def replay_live(
                 session.play(on_progress)
                 session.wait_for_quiet(collector.slowest_s, config.deadline_s + QUIET_LIMIT_S)
             except BagError as err:
-                error = err
+                error = err if process.poll() is None else _ended(err, process, folder)
             except KeyboardInterrupt:
                 error = BagError(f'{reader.path}: interrupted')
     return collector.name, collector.records, error
+
+
+def _ended(err: BagError, process: subprocess.Popen[bytes], folder: Path) -> BagError:
+    """How the node ended, beside when."""
+    code = process.returncode
+    how = f'by {signal.Signals(-code).name}' if code < 0 else f'with status {code}'
+    return BagError(f'{err} {how}, see {folder / NODE_LOG}')

@@ -1,8 +1,9 @@
 """Plan a recording in lock-step: time stands still while the planner thinks.
 
 Messages arrive in the order of recording and ticks come at whole multiples of the period, as at
-the live node under ``/clock``; so both see the same inputs for the same image. There is no
-deadline here: the same recording and seed give the same plans on any machine, however slow.
+the live node under ``/clock``; so both see the same inputs for the same image. A message of the
+time of a tick comes after it, since the player sends the clock first. There is no deadline here:
+the same recording and seed give the same plans on any machine, however slow.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from emma_planner.config import PlannerConfig
 from emma_planner.planning.ego_tracks import EgoTracks
 from emma_planner.planning.planner import Planner, failed_plan, plan_snapshot
 from emma_planner.planning.types import NS_PER_S, InputError
-from emma_planner.recordings.bags import BagMessage, BagReader
+from emma_planner.recordings.bags import MAX_SILENCE_NS, BagMessage, BagReader
 from emma_planner.recordings.topics import InputTopics
 from emma_planner.replay.outputs import BagOutputs
 from emma_planner.ros.conversions import EGO_READERS, stamp_of
@@ -52,6 +53,7 @@ class LockStep:
         self._topics = topics
         self._roles = topics.names()
         self._period_ns = round(NS_PER_S / config.rate_hz)
+        self._next_tick_ns = 0
         self._inputs = build_inputs(config)
         self._counters = Counters()
         self._outputs = outputs
@@ -79,17 +81,26 @@ class LockStep:
         :returns: records of the plan log as they come
         :raises BagError: damaged in the middle; all ticks before have been handed out
         """
-        next_tick_ns = -(-reader.start_ns // self._period_ns) * self._period_ns
+        self._next_tick_ns = self._tick_after(reader.start_ns)
         for message in reader.messages(set(self._roles)):
-            while not every_image and message.log_ns > next_tick_ns:
-                yield self._tick(next_tick_ns)
-                next_tick_ns += self._period_ns
+            if not every_image:
+                yield from self._ticks_until(message.log_ns)
             self._receive(message)
             on_progress(message.log_ns)
             if every_image and message.topic == self._topics.image:
                 yield self._tick(message.log_ns)
-        if not every_image and reader.end_ns >= next_tick_ns:
-            yield self._tick(next_tick_ns)
+        if not every_image:
+            yield from self._ticks_until(reader.end_ns)
+
+    def _ticks_until(self, time_ns: int) -> Iterator[dict[str, Any]]:
+        if time_ns - self._next_tick_ns > MAX_SILENCE_NS:
+            self._next_tick_ns = self._tick_after(time_ns)
+        while self._next_tick_ns <= time_ns:
+            yield self._tick(self._next_tick_ns)
+            self._next_tick_ns += self._period_ns
+
+    def _tick_after(self, time_ns: int) -> int:
+        return (time_ns // self._period_ns + 1) * self._period_ns
 
     def _receive(self, message: BagMessage) -> None:
         role = self._roles[message.topic]

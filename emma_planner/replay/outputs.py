@@ -17,6 +17,8 @@ NAMESPACE = '/planner'
 PLAN_LOG = 'plans.jsonl'
 BAG_FOLDER = 'replay'
 METRICS = 'metrics.json'
+LATCHED = (f'{NAMESPACE}/path', f'{NAMESPACE}/target_speed')
+"""Topics that the node offers to who comes later, as trackers want them."""
 OVERLAY_QUALITY = 85
 
 
@@ -29,21 +31,29 @@ def prepare_folder(folder: Path, *, overwrite: bool) -> None:
 
     :raises OutputError: there are results already, or the folder cannot be written
     """
-    found = [path for path in output_paths(folder).values() if path.exists()]
-    if found and not overwrite:
-        raise OutputError(
-            f'{folder}: need a folder without results, got {found[0].name}; '
-            'name another --out or give --overwrite'
-        )
     try:
-        for path in found:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        found = [path for path in output_paths(folder).values() if path.exists()]
+        if found and not overwrite:
+            raise OutputError(
+                f'{folder}: need a folder without results, got {found[0].name}; '
+                'name another --out or give --overwrite'
+            )
+        remove_results(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
         raise OutputError(f'{folder}: need a writable folder, got {err.strerror}') from err
+
+
+def remove_results(folder: Path) -> None:
+    """Remove what a replay left, and nothing else.
+
+    :raises OSError: no permission
+    """
+    for path in output_paths(folder).values():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def output_paths(folder: Path) -> dict[str, Path]:
@@ -114,6 +124,12 @@ class JpegTopic(BagTopic):
 
 
 def write_metrics(folder: Path, scores: Scores, extra: dict[str, Any]) -> None:
-    """Write metrics.json beside the plan log."""
+    """Write metrics.json beside the plan log.
+
+    :raises OutputError: it cannot be written
+    """
     text = json.dumps({**extra, **scores.to_json()}, indent=2, allow_nan=False)
-    (folder / METRICS).write_text(text + '\n', encoding='utf-8')
+    try:
+        (folder / METRICS).write_text(text + '\n', encoding='utf-8')
+    except OSError as err:
+        raise OutputError(f'{folder / METRICS}: need room to write, got {err.strerror}') from err

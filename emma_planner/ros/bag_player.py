@@ -19,7 +19,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.utilities import remove_ros_args
 
 from emma_planner.planning.types import NS_PER_S
-from emma_planner.recordings.bags import BagError, BagReader
+from emma_planner.recordings.bags import MAX_SILENCE_NS, BagError, BagReader
+from emma_planner.recordings.topics import COMMAND_TYPE, IMAGE_TYPES
 from emma_planner.ros.conversions import time_message
 from emma_planner.ros.messages import RclpyMessages, message_class
 
@@ -27,7 +28,6 @@ CLOCK_PERIOD_S = 0.01
 """``/clock`` is published this often in steady time, and with every message."""
 WAIT_PERIOD_S = 0.1
 CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
-_IMAGES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 CLOCK_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -48,11 +48,15 @@ class BagPlayer:
         """Time of recording that has been reached [ns]."""
         self._reader = reader
         self._rate = rate
+        self._begin_s = 0.0
+        """Steady time at which the start of the recording was played, less what was skipped."""
         self._make = RclpyMessages()
         self._clock = node.create_publisher(message_class(CLOCK_TYPE), '/clock', CLOCK_QOS)
-        kinds = reader.topics
+        kinds, latched = reader.topics, reader.latched
         self._publishers = {
-            topic: node.create_publisher(message_class(kinds[topic]), name, _qos(kinds[topic]))
+            topic: node.create_publisher(
+                message_class(kinds[topic]), name, _qos(kinds[topic], latched=topic in latched)
+            )
             for topic, name in topics.items()
         }
 
@@ -69,12 +73,12 @@ class BagPlayer:
         :param wait: called with seconds to spend; spins or sleeps
         :raises BagError: damaged in the middle; all messages before have been published
         """
-        origin_ns, begin_s = self._reader.start_ns, time.perf_counter()
+        self.now_ns, self._begin_s = self._reader.start_ns, time.perf_counter()
         for message in self._reader.messages(set(self._publishers)):
-            self._run_clock_until(message.log_ns, origin_ns, begin_s, wait)
+            self._run_clock_until(message.log_ns, wait)
             self.publish_clock(message.log_ns)
             self._publishers[message.topic].publish(self._reader.to_cdr(message))
-        self._run_clock_until(self._reader.end_ns, origin_ns, begin_s, wait)
+        self._run_clock_until(self._reader.end_ns, wait)
 
     def publish_clock(self, now_ns: int) -> None:
         """Publish ``/clock``."""
@@ -82,19 +86,23 @@ class BagPlayer:
         clock = message_class(CLOCK_TYPE)(clock=time_message(self._make, now_ns))
         self._clock.publish(clock)
 
-    def _run_clock_until(
-        self, until_ns: int, origin_ns: int, begin_s: float, wait: Callable[[float], None]
-    ) -> None:
-        due_s = begin_s + (until_ns - origin_ns) / NS_PER_S / self._rate
+    def _run_clock_until(self, until_ns: int, wait: Callable[[float], None]) -> None:
+        origin_ns = self._reader.start_ns
+        if (silence_ns := until_ns - self.now_ns) > MAX_SILENCE_NS:
+            self._begin_s -= silence_ns / NS_PER_S / self._rate
+        due_s = self._begin_s + (until_ns - origin_ns) / NS_PER_S / self._rate
         while (left_s := due_s - time.perf_counter()) > 0.0:
             wait(min(left_s, CLOCK_PERIOD_S))
-            played_s = (time.perf_counter() - begin_s) * self._rate
+            played_s = (time.perf_counter() - self._begin_s) * self._rate
             self.publish_clock(min(origin_ns + round(played_s * NS_PER_S), until_ns))
 
 
-def _qos(type_name: str) -> QoSProfile:
-    # reliable serves best-effort subscriptions too and loses no image that is waited for
-    return QoSProfile(depth=10 if type_name in _IMAGES else 100)
+def _qos(type_name: str, *, latched: bool) -> QoSProfile:
+    # reliable serves best-effort subscriptions too and loses no image that is waited for;
+    # transient local serves volatile ones too, and the route command's asks for it
+    if latched or type_name == COMMAND_TYPE:
+        return QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    return QoSProfile(depth=10 if type_name in IMAGE_TYPES else 100)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,9 +11,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
+from rclpy.signals import SignalHandlerOptions
 
 from emma_planner.recordings.bags import BagError, BagReader, BagWriter
-from emma_planner.recordings.topics import InputTopics
+from emma_planner.recordings.topics import InputTopics, absolute
 from emma_planner.replay.outputs import BagOutputs
 from emma_planner.ros.bag_player import LATCHED_QOS, BagPlayer
 from emma_planner.ros.messages import message_class
@@ -57,7 +58,8 @@ class ReplayNode(Node):  # type: ignore[misc]
         super().__init__('emma_replay')
         self.heard_s = time.perf_counter()
         """When the planner was last heard [s]."""
-        self.player = BagPlayer(self, reader, {name: name for name in topics.names()}, rate)
+        names = {topic: absolute(topic) for topic in topics.names()}
+        self.player = BagPlayer(self, reader, names, rate)
         self._needed = (topics.image, *topics.ego.values())
         self._outputs = outputs
         self._bag = bag
@@ -77,6 +79,10 @@ class ReplayNode(Node):  # type: ignore[misc]
             all(counts[topic] > 0 for topic in self._needed)
             and self.count_publishers(self._answers) > 0
         )
+
+    def has_rivals(self) -> bool:
+        """Whether somebody else sets the time or plans on the same topics."""
+        return any(self.count_publishers(name) > 1 for name in ('/clock', self._answers))
 
     def _on_reasoning(self, message: Any) -> None:
         self.heard_s = time.perf_counter()
@@ -109,8 +115,13 @@ class Session:
         self._is_alive = is_alive
 
     def __enter__(self) -> Session:
-        rclpy.init()
-        self.node = self._make_node()
+        # Ctrl-C stays an exception here: rclpy's own handlers would end the context first
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            self.node = self._make_node()
+        except BaseException:
+            rclpy.try_shutdown()
+            raise
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         return self
@@ -123,7 +134,8 @@ class Session:
     def wait_for_planner(self, limit_s: float) -> None:
         """Wait until the planner is active.
 
-        :raises BagError: it ended, or did not become active within the time
+        :raises BagError: it ended, or did not become active within the time, or another replay
+            runs beside this one
         """
         end_s = time.perf_counter() + limit_s
         while not self.node.is_matched():
@@ -132,6 +144,11 @@ class Session:
             if time.perf_counter() > end_s:
                 raise BagError(f'need an active planner node within {limit_s:g} s, got none')
             self._spin(POLL_S)
+        if self.node.has_rivals():
+            raise BagError(
+                'need the only /clock and planner of the ROS domain, others are running; '
+                'stop them or set another ROS_DOMAIN_ID'
+            )
 
     def play(self, on_progress: Callable[[int], None]) -> None:
         """Play the recording once.
@@ -149,10 +166,15 @@ class Session:
         self.node.player.play(spend)
 
     def wait_for_quiet(self, slowest_plan_s: Callable[[], float], limit_s: float) -> None:
-        """Wait for the plans that are still under way."""
+        """Wait for the plans that are still under way.
+
+        :raises BagError: the planner ended
+        """
         end_s = time.perf_counter() + limit_s
         begin_s = time.perf_counter()
         while time.perf_counter() < end_s:
+            if not self._is_alive():
+                raise BagError('the planner node ended before its last plans')
             self._spin(POLL_S)
             quiet_s = time.perf_counter() - max(self.node.heard_s, begin_s)
             if quiet_s > max(QUIET_S, 2.0 * slowest_plan_s()):
