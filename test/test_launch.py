@@ -137,7 +137,7 @@ def launched(tmp_path, monkeypatch):
     for variable in (
         *FASTDDS_VARIABLES,
         'ROS_DISTRO',
-    ):  # launch writes to this process's environment
+    ):  # launch sets them here
         monkeypatch.setenv(variable, 'restored afterwards')
         monkeypatch.delenv(variable)
     return _Launched
