@@ -37,10 +37,10 @@ $(READY): .ci/setup setup.py pyproject.toml
 
 demo: $(READY)
 	@if [ ! -e "$(BAG)" ]; then \
-	  echo "make demo: need a recording, found none in ../shared/data; name one: make demo BAG=FOLDER" >&2; \
+	  echo "make demo: need a recording (default: the first in ../shared/data), got '$(BAG)'; name one: make demo BAG=FOLDER" >&2; \
 	  exit 2; fi
 	@echo "==> planning $(BAG)"
-	@$(ISOLATED) $(BIN)/emma replay "$(BAG)" --live --overwrite --out "$(OUT)" $(DEMO)
+	@$(ISOLATED) $(BIN)/emma replay "$(BAG)" --live --overwrite --out "$(OUT)" --set num_threads=1 $(DEMO)
 
 lint: $(READY)
 	@echo '==> ruff'
