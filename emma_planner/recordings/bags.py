@@ -88,6 +88,8 @@ class BagReader:
         self._reader: AnyReader | None = None
         self._cut = ''
         """What is wrong with a bag that is read as far as it is whole."""
+        self._cdr_types: Any = None
+        """Types of a rosbag1 as ROS 2 lays them out, made when first needed."""
 
     def __enter__(self) -> BagReader:
         if not self.path.exists():
@@ -147,7 +149,9 @@ class BagReader:
         if not self.is_ros1:
             return bytes(message.raw)
         try:
-            return bytes(self._open().typestore.ros1_to_cdr(message.raw, message.type_name))
+            if self._cdr_types is None:
+                self._cdr_types = _with_header_of_ros2(self._open().typestore)
+            return bytes(self._cdr_types.ros1_to_cdr(message.raw, message.type_name))
         except Exception as err:  # as in decode()
             raise _no_message(message) from err
 
@@ -262,6 +266,14 @@ def _opened(path: Path | CutMcap) -> AnyReader:
     reader = AnyReader([path], default_typestore=default)  # type: ignore[list-item]
     reader.open()
     return reader
+
+
+def _with_header_of_ros2(types: Any) -> Any:
+    header = 'std_msgs/msg/Header'  # ROS 2's has no seq
+    store = get_typestore(Stores.EMPTY)
+    fields = get_typestore(Stores.ROS2_HUMBLE).fielddefs[header]
+    store.register({**types.fielddefs, header: fields})
+    return store
 
 
 def _storage_files(folder: Path) -> list[Path]:
