@@ -41,11 +41,12 @@ def _is_valid(value: Any, schema: Mapping[str, Any]) -> bool:
         return False
     if schema['type'] == 'object':
         names = schema['properties']
-        closed = not schema.get('additionalProperties', True) and set(value) <= set(names)
+        known = set(value) & set(names)
+        closed = not schema.get('additionalProperties', True)
         return (
-            closed
-            and set(schema['required']) <= set(value)
-            and all(_is_valid(item, names[name]) for name, item in value.items())
+            set(schema['required']) <= set(value)
+            and not (closed and set(value) - known)
+            and all(_is_valid(value[name], names[name]) for name in known)
         )
     if schema['type'] == 'array':
         count = schema['minItems'] <= len(value) <= schema['maxItems']
