@@ -40,7 +40,8 @@ demo: $(READY)
 	  echo "make demo: need a recording (default: the first in ../shared/data), got '$(BAG)'; name one: make demo BAG=FOLDER" >&2; \
 	  exit 2; fi
 	@echo "==> planning $(BAG)"
-	@$(ISOLATED) $(BIN)/emma replay "$(BAG)" --live --overwrite --out "$(OUT)" --set num_threads=1 $(DEMO)
+	@$(ISOLATED) $(BIN)/emma replay "$(BAG)" --live --overwrite --out "$(OUT)" \
+	  --set num_threads=1 --set reason_tokens=48 $(DEMO)
 
 lint: $(READY)
 	@echo '==> ruff'

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from emma_planner import __version__
-
-PRESETS = ('kitti', 'nuscenes', 'carla', 'autoware')
+from emma_planner.resources import preset_names
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +71,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument('--planner', help='mllm or a kinematic baseline')
     command.add_argument('--config', type=Path, metavar='YAML', help='parameter file')
-    command.add_argument('--preset', choices=PRESETS, help='topic names and camera of a source')
+    command.add_argument(
+        '--preset', choices=preset_names(), help='topic names and camera of a source'
+    )
     command.add_argument(
         '--set',
         action='append',

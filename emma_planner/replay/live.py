@@ -24,7 +24,7 @@ from emma_planner.recordings.bags import BagError, BagReader, BagWriter
 from emma_planner.recordings.plan_log import PlanLogHeader, PlanLogWriter
 from emma_planner.recordings.topics import InputTopics, absolute
 from emma_planner.replay.outputs import LATCHED, NAMESPACE, BagOutputs, output_paths
-from emma_planner.resources import config_path
+from emma_planner.resources import fastdds_environment
 
 START_LIMIT_S = 600.0
 """Longest wait for the node to load its model."""
@@ -44,8 +44,7 @@ def prepare_dds() -> None:
 
     Over the default transports of Fast DDS nearly all best-effort images of 1600x900 are lost.
     """
-    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
-        os.environ['FASTDDS_DEFAULT_PROFILES_FILE'] = str(config_path('fastdds.xml'))
+    os.environ.update(fastdds_environment(os.environ))
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 
