@@ -22,3 +22,16 @@ def make_road() -> Iterator[Callable]:
     yield make
     for road in roads:
         road.close()
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """A planner played by the test, in place of the model that the node would load."""
+    pytest.importorskip('rclpy')
+    from scripted_planner import ScriptedPlanner
+
+    from emma_planner.ros import planner_node
+
+    planner = ScriptedPlanner()
+    monkeypatch.setattr(planner_node, 'build_planner', lambda config: planner)
+    return planner

@@ -47,9 +47,10 @@ SENSORS = {
     'twist': 'geometry_msgs/msg/TwistStamped',
     'pose': 'geometry_msgs/msg/PoseStamped',
 }
+KEEP_ALL_LATCHED = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 OUTPUTS = {
-    'path': ('nav_msgs/msg/Path', LATCHED),
-    'target_speed': ('std_msgs/msg/Float64', LATCHED),
+    'path': ('nav_msgs/msg/Path', KEEP_ALL_LATCHED),
+    'target_speed': ('std_msgs/msg/Float64', KEEP_ALL_LATCHED),
     'reasoning': ('std_msgs/msg/String', QoSProfile(depth=50)),
     '/diagnostics': ('diagnostic_msgs/msg/DiagnosticArray', QoSProfile(depth=50)),
 }
