@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from emma_planner.config import PlannerConfig, update_config
+from emma_planner.planning.types import NS_PER_S
 from emma_planner.recordings.bags import BagError, BagReader, BagWriter
 from emma_planner.recordings.plan_log import PlanLogHeader, PlanLogWriter
 from emma_planner.recordings.topics import InputTopics, absolute
@@ -169,7 +170,14 @@ def replay_live(
         outputs = BagOutputs(bag, overlay=overlay)
         with Session(
             lambda: ReplayNode(
-                reader, topics, outputs, bag, namespace=NAMESPACE, rate=rate, on_line=collector.add
+                reader,
+                topics,
+                outputs,
+                bag,
+                namespace=NAMESPACE,
+                rate=rate,
+                period_ns=round(NS_PER_S / config.rate_hz),
+                on_line=collector.add,
             ),
             is_alive=lambda: process.poll() is None,
         ) as session:

@@ -2,7 +2,7 @@
 
 Messages arrive in the order of recording and ticks come at whole multiples of the period, as at
 the live node under ``/clock``; so both see the same inputs for the same image. A message of the
-time of a tick comes after it, since the player sends the clock first. There is no deadline here:
+time of a tick comes before it, as the player sends it before the clock. There is no deadline here:
 the same recording and seed give the same plans on any machine, however slow.
 """
 
@@ -81,10 +81,10 @@ class LockStep:
         :returns: records of the plan log as they come
         :raises BagError: damaged in the middle; all ticks before have been handed out
         """
-        self._next_tick_ns = self._tick_after(reader.start_ns)
+        self._next_tick_ns = self._tick_after(reader.start_ns - 1)
         for message in reader.messages(set(self._roles)):
             if not every_image:
-                yield from self._ticks_until(message.log_ns)
+                yield from self._ticks_until(message.log_ns - 1)
             self._receive(message)
             on_progress(message.log_ns)
             if every_image and message.topic == self._topics.image:

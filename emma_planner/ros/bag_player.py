@@ -1,7 +1,9 @@
 """Play a recording over DDS with ``/clock``, and record what a planner answers.
 
 Raw bytes go from the bag to the publishers and from the subscriptions to the bag: no message is
-decoded on the way. ``/clock`` carries the time of recording at a chosen rate.
+decoded on the way. ``/clock`` carries the time of recording at a chosen rate: a message is sent
+before the clock has reached its time. Where the planner's period is known, the clock stops at each
+tick for a moment, so that what was recorded up to the tick, and nothing else, has arrived.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ from emma_planner.ros.messages import RclpyMessages, message_class
 
 CLOCK_PERIOD_S = 0.01
 """``/clock`` is published this often in steady time, and with every message."""
+GUARD_S = 0.02
+"""The clock stops for this long before and after a tick."""
+GUARD_SHARE = 0.2
+"""... but for no more than this share of the time between ticks."""
 WAIT_PERIOD_S = 0.1
 CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
 CLOCK_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -39,15 +45,23 @@ class BagPlayer:
     :param reader: an opened recording
     :param topics: topic in the recording to topic to publish on; others are not played
     :param rate: times real time
+    :param period_ns: of the planner's ticks [ns]; 0 where it is not known
     """
 
     def __init__(
-        self, node: Node, reader: BagReader, topics: Mapping[str, str], rate: float
+        self,
+        node: Node,
+        reader: BagReader,
+        topics: Mapping[str, str],
+        rate: float,
+        period_ns: int = 0,
     ) -> None:
         self.now_ns = reader.start_ns
         """Time of recording that has been reached [ns]."""
         self._reader = reader
         self._rate = rate
+        self._period_ns = period_ns
+        self._guard_s = min(GUARD_S, GUARD_SHARE * period_ns / NS_PER_S / rate)
         self._begin_s = 0.0
         """Steady time at which the start of the recording was played, less what was skipped."""
         self._make = RclpyMessages()
@@ -73,10 +87,10 @@ class BagPlayer:
         :param wait: called with seconds to spend; spins or sleeps
         :raises BagError: damaged in the middle; all messages before have been published
         """
-        self.now_ns, self._begin_s = self._reader.start_ns, time.perf_counter()
+        self._begin_s = time.perf_counter()
+        self.publish_clock(self._reader.start_ns - 1)
         for message in self._reader.messages(set(self._publishers)):
-            self._run_clock_until(message.log_ns, wait)
-            self.publish_clock(message.log_ns)
+            self._run_clock_until(message.log_ns - 1, wait)
             self._publishers[message.topic].publish(self._reader.to_cdr(message))
         self._run_clock_until(self._reader.end_ns, wait)
 
@@ -87,14 +101,29 @@ class BagPlayer:
         self._clock.publish(clock)
 
     def _run_clock_until(self, until_ns: int, wait: Callable[[float], None]) -> None:
-        origin_ns = self._reader.start_ns
         if (silence_ns := until_ns - self.now_ns) > MAX_SILENCE_NS:
             self._begin_s -= silence_ns / NS_PER_S / self._rate
+            self.publish_clock(until_ns)
+        while self._period_ns and (tick_ns := self._tick_after(self.now_ns)) <= until_ns:
+            self._advance(tick_ns - 1, wait)
+            wait(self._guard_s)
+            self.publish_clock(tick_ns)
+            wait(self._guard_s)
+        self._advance(until_ns, wait)
+
+    def _tick_after(self, time_ns: int) -> int:
+        return (time_ns // self._period_ns + 1) * self._period_ns
+
+    def _advance(self, until_ns: int, wait: Callable[[float], None]) -> None:
+        """Let the clock run, and leave it at ``until_ns``."""
+        origin_ns = self._reader.start_ns
         due_s = self._begin_s + (until_ns - origin_ns) / NS_PER_S / self._rate
         while (left_s := due_s - time.perf_counter()) > 0.0:
             wait(min(left_s, CLOCK_PERIOD_S))
             played_s = (time.perf_counter() - self._begin_s) * self._rate
             self.publish_clock(min(origin_ns + round(played_s * NS_PER_S), until_ns))
+        if until_ns > self.now_ns:
+            self.publish_clock(until_ns)
 
 
 def _qos(type_name: str, *, latched: bool) -> QoSProfile:

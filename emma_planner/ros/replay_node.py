@@ -41,6 +41,7 @@ class ReplayNode(Node):  # type: ignore[misc]
     :param bag: opened for writing; gets what the planner publishes at the time of recording
     :param namespace: the planner node's
     :param rate: times real time
+    :param period_ns: of the planner's ticks [ns]
     :param on_line: called with each line of ``reasoning``
     """
 
@@ -53,13 +54,14 @@ class ReplayNode(Node):  # type: ignore[misc]
         *,
         namespace: str,
         rate: float,
+        period_ns: int,
         on_line: Callable[[str], None],
     ) -> None:
         super().__init__('emma_replay')
         self.heard_s = time.perf_counter()
         """When the planner was last heard [s]."""
         names = {topic: absolute(topic) for topic in topics.names()}
-        self.player = BagPlayer(self, reader, names, rate)
+        self.player = BagPlayer(self, reader, names, rate, period_ns)
         self._needed = (topics.image, *topics.ego.values())
         self._outputs = outputs
         self._bag = bag

@@ -117,6 +117,7 @@ def test_a_rosbag1_on_the_tick_with_commands_does_too(tmp_path):
     assert replay_live(bag, live, '--rate', '2', *BASELINE) == (0, [])
     assert main(['replay', str(bag), '--quiet', '--out', str(lockstep), *BASELINE]) == 0
     assert_same_plans(records(live), records(lockstep))
+    assert all(record['tick_ns'] == record['stamp_ns'] for record in records(live)[1:])
     said = {record['command'] for record in records(live)}
     assert {'turn left', 'turn right'} <= said
 
