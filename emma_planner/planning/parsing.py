@@ -26,7 +26,8 @@ _PAIR = re.compile(rf'[\[({{]\s*{_KEY}({_NUMBER})\s*[,;]\s*{_KEY}({_NUMBER})\s*[
 _NUMBERS_IN_BRACKETS = re.compile(r'[\[({]([-+0-9.,;eE\s]+)[\])}]')
 _NOT_A_NUMBER = re.compile(r'[\[({,;:]\s*[-+]?(?:nan|inf(?:inity)?)\b', re.IGNORECASE)
 _LABEL = re.compile(
-    r'^[ \t>#*_-]*(scene|critical objects|objects|intent)[ \t*_]*:[ \t*_]*',
+    r'(?:^[ \t>#*_-]*|(?<=[.;!?])[ \t])'  # at the start of a line, or after a sentence
+    r'(scene|critical objects|objects|intent)[ \t*_]*:[ \t*_]*',
     re.IGNORECASE | re.MULTILINE,
 )
 _BULLET = re.compile(r'^\s*(?:[-*•]|\d+[.)])\s*')

@@ -198,3 +198,10 @@ def test_a_label_inside_a_sentence_is_no_label():
 
 def test_a_part_that_comes_twice_is_kept_whole():
     assert parse_reasoning('Intent: slow\nIntent: stop').intent == 'slow stop'
+
+
+def test_labels_on_one_line_are_found_after_a_sentence():
+    reasoning = parse_reasoning('Scene: two lanes. Objects: car ahead; bus. Intent: keep speed.')
+    assert reasoning.scene == 'two lanes.'
+    assert reasoning.objects == ('car ahead', 'bus')
+    assert reasoning.intent == 'keep speed.'
