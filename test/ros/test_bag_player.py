@@ -10,11 +10,11 @@ import pytest
 import synthetic_bags as bags
 from synthetic_bags import COMMAND, IMAGE, ODOMETRY
 
-pytestmark = pytest.mark.ros
-rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('rclpy')
 
+import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
 from emma_planner.recordings.bags import BagError, BagReader
@@ -22,6 +22,7 @@ from emma_planner.ros.bag_player import BagPlayer
 from emma_planner.ros.conversions import stamp_of
 from emma_planner.ros.messages import message_class
 
+pytestmark = pytest.mark.ros
 PERIOD_NS = 500_000_000
 CLOCK = '/clock'
 DELAY_NS = 3_000_000
@@ -35,7 +36,13 @@ class Listener:
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
         self.heard = []
-        self._hear(Clock, CLOCK, lambda m: m.clock.sec * 10**9 + m.clock.nanosec, depth=1000)
+        self._hear(
+            Clock,
+            CLOCK,
+            lambda m: m.clock.sec * 10**9 + m.clock.nanosec,
+            depth=1000,
+            reliability=ReliabilityPolicy.BEST_EFFORT,
+        )
 
     def hear_stamps(self, type_name, topic):
         self._hear(message_class(type_name), topic, lambda m: stamp_of(m.header))
@@ -116,8 +123,7 @@ def test_the_rate_is_kept(listener, drive):
     first = player(listener, drive, rate=2.0)
     begin_s = time.perf_counter()
     listener.play(first)
-    listener.wait(0.0)
-    assert 1.0 < time.perf_counter() - begin_s - 0.3 < 4.0
+    assert 0.95 < time.perf_counter() - begin_s - 0.3 < 4.0
 
 
 def test_at_a_tick_all_up_to_it_and_nothing_else_has_been_sent(listener, tmp_path):
