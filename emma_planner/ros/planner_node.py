@@ -104,6 +104,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._jumps: Any = None
         self._jumped_back = False
         self._is_overdue = False
+        self._awaits_clock = False
         self._last_output_s = 0.0
 
     # life cycle
@@ -233,9 +234,10 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
 
     def _start_timers(self) -> None:
         """Tick at whole multiples of the period of ROS time, and beat in steady time."""
-        period_ns = round(NS_PER_S / self._config.rate_hz)
-        phase_ns = self._now_ns() % period_ns
-        if phase_ns == 0:  # also before the first /clock, when time stands at 0
+        now_ns, period_ns = self._now_ns(), self._period_ns()
+        phase_ns = now_ns % period_ns
+        self._awaits_clock = now_ns == 0
+        if phase_ns == 0:
             self._own_timers.append(self.create_timer(period_ns / NS_PER_S, self._on_tick))
         else:
             self._own_timers.append(
@@ -247,13 +249,18 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
 
     def _align_then_tick(self) -> None:
         self.destroy_timer(self._own_timers[0])
-        self._own_timers[0] = self.create_timer(1.0 / self._config.rate_hz, self._on_tick)
+        self._own_timers[0] = self.create_timer(self._period_ns() / NS_PER_S, self._on_tick)
         self._on_tick()
 
     def _on_tick(self) -> None:
         now_ns = self._now_ns()
         if now_ns == 0 or self._worker is None:
             return
+        if self._awaits_clock:
+            # the first /clock fires the timer wherever it stands, after that it keeps in step
+            self._awaits_clock = False
+            if now_ns % self._period_ns():
+                return
         self._counters.ticks += 1
         try:
             snapshot = self._inputs.snapshot(now_ns)
@@ -346,6 +353,9 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         """
         self._stop()
         return self._worker is None
+
+    def _period_ns(self) -> int:
+        return round(NS_PER_S / self._config.rate_hz)
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)

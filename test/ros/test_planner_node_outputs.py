@@ -280,9 +280,18 @@ def test_planning_begins_with_the_clock_and_ticks_fall_in_step(make_road):
     road = make_road().start(at_s=None)
     road.drive(5.1)
     road.image(5.1)
-    road.tick(5.2)
+    road.clock(5.2)
+    road.clock(5.3)
     assert road.plan(5.5).record['tick_ns'] == nanoseconds(5.5)
     assert road.plan(6.0).record['tick_ns'] == nanoseconds(6.0)
+    assert road.answers() == 2
+
+
+def test_a_clock_that_begins_on_a_multiple_ticks_at_once(make_road):
+    road = make_road().start(at_s=None)
+    road.drive(5.0)
+    road.image(5.0)
+    assert road.tick(5.0).reason is None
 
 
 def test_a_standing_clock_leaves_a_heartbeat(make_road):
