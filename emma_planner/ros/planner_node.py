@@ -27,7 +27,7 @@ from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.planning.inputs import InputBuffer, Snapshot
 from emma_planner.planning.planner import Planner, failed_plan, plan_snapshot
 from emma_planner.planning.types import NS_PER_S, InputError, Plan, PlanningError, Reason
-from emma_planner.ros.conversions import EGO_READERS, stamp_of
+from emma_planner.ros.conversions import EGO_READERS, printable, stamp_of
 from emma_planner.ros.diagnostics import Counters
 from emma_planner.ros.images import to_rgb
 from emma_planner.ros.messages import RclpyMessages, message_class
@@ -339,7 +339,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._publisher.publish(snapshot, plan, now_ns)
         if not plan.valid:
             self.get_logger().warning(
-                f'{plan.reason}: {plan.detail}',
+                f'{plan.reason}: {printable(plan.detail)}',
                 throttle_duration_sec=LOG_EVERY_S,
                 throttle_time_source_type=self._steady_clock,
             )
@@ -447,7 +447,8 @@ def _spin_once(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
         raise
     except Exception as err:  # whatever a message held, the node goes on
         node.get_logger().error(
-            f'{type(err).__name__} in a callback: {err}', throttle_duration_sec=LOG_EVERY_S
+            f'{type(err).__name__} in a callback: {printable(str(err))}',
+            throttle_duration_sec=LOG_EVERY_S,
         )
 
 

@@ -216,18 +216,20 @@ def test_a_failing_planner_falls_back_and_plans_again(make_road, scripted, reaso
     assert road.plan(6.0).source == 'plan'
 
 
-def test_a_planner_that_raises_is_a_model_error(make_road, scripted):
+def test_a_planner_that_raises_is_a_model_error(make_road, scripted, capfd):
     def crash(_):
-        raise RuntimeError('CUDA out of memory\x1b[31m')
+        raise RuntimeError('CUDA out of memory\x1b[31m\x00\ud800')
 
     scripted.answer = crash
     road = make_road().start()
     answer = road.plan(5.0)
     check_failure(answer, 'model_error', 'stop', 5.0)
-    assert answer.record['detail'] == 'RuntimeError: CUDA out of memory\x1b[31m'
-    assert '\x1b' not in answer.status('inference').message
+    assert answer.record['detail'] == 'RuntimeError: CUDA out of memory\x1b[31m\x00\ud800'
+    shown = 'model_error: RuntimeError: CUDA out of memory\ufffd[31m\ufffd\ufffd'
+    assert answer.status('inference').message == shown
     scripted.answer = straight_plan
     assert road.plan(5.5).source == 'plan'
+    assert shown in capfd.readouterr().err
 
 
 def test_reasoning_reaches_diagnostics_and_record(make_road, scripted):
