@@ -150,8 +150,9 @@ def test_ego_motion_stamped_after_the_image_is_not_used(replay):
         if sample.topic != ODOMETRY or not after:
             return sample
         # the sample right after each image lies; it is far from the next image
-        state = motion((stamp_ns - bags.START_NS) / 1e9)
-        return bags.ego_sample(ODOMETRY, stamp_ns, (*state[:3], 30.0, 1.0), sample.log_ns)
+        x, y, yaw, *_ = motion((stamp_ns - bags.START_NS) / 1e9)
+        lie = (x + 50.0, y, yaw, 30.0, 1.0)
+        return bags.ego_sample(ODOMETRY, stamp_ns, lie, sample.log_ns)
 
     t0, poisoned = stamps[-1], [poison(sample) for sample in bags.drive(image_hz=2.0)]
     (good,) = [record for record in whole if record['stamp_ns'] == t0]

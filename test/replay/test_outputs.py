@@ -10,15 +10,18 @@ import pytest
 import synthetic_bags as bags
 
 from emma_planner.cli import main
-from emma_planner.recordings.bags import BagReader
+from emma_planner.recordings.bags import BagReader, BagWriter
 from emma_planner.recordings.plan_log import read_plan_log
 from emma_planner.replay.outputs import (
     LATCHED,
+    BagOutputs,
     OutputError,
     output_paths,
     prepare_folder,
     remove_results,
 )
+from emma_planner.ros.conversions import image_message
+from emma_planner.ros.images import to_rgb
 
 TOPICS = {
     '/planner/path': 'nav_msgs/msg/Path',
@@ -111,6 +114,17 @@ def test_pictures_decode_and_are_drawn_on(messages):
         assert picture.shape == (bags.HEIGHT, bags.WIDTH, 3)
         plain = cv2.imdecode(np.frombuffer(bags.jpeg(0), np.uint8), cv2.IMREAD_COLOR)
         assert (picture != plain).any()
+
+
+def test_pictures_keep_their_colours(tmp_path):
+    red = np.zeros((16, 32, 3), dtype=np.uint8)
+    red[..., 0] = 200
+    with BagWriter(tmp_path / 'out') as writer:
+        outputs = BagOutputs(writer, overlay=True)
+        outputs.topics['overlay'].publish(image_message(writer.make, red, 5, 'front'))
+    with BagReader(tmp_path / 'out') as reader:
+        (message,) = reader.messages()
+        np.testing.assert_allclose(to_rgb(message.decode()).astype(int), red, atol=8)
 
 
 def test_diagnostics_say_why_there_is_no_plan(messages, records):
