@@ -468,7 +468,7 @@ def test_ctrl_c_keeps_what_has_been_planned(bag, tmp_path, number):
     with ScriptedServer(slow) as server:
         command = [sys.executable, '-m', 'emma_planner.cli', 'replay', str(bag), '--quiet']
         command += ['--out', str(tmp_path / 'out'), '--model', server.url, *SERVER]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        process = _start(command)
         end_s = time.monotonic() + 60.0
         while len(server.asked) < 4:
             assert time.monotonic() < end_s
@@ -490,7 +490,7 @@ def test_ctrl_c_before_the_first_tick_is_one_line(bag, tmp_path):
     with ScriptedServer(models=Answer({'data': [{'id': 'x'}]}, delay_s=20.0)) as server:
         command = [sys.executable, '-m', 'emma_planner.cli', 'replay', str(bag), '--quiet']
         command += ['--out', str(tmp_path / 'out'), '--model', server.url]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        process = _start(command)
         end_s = time.monotonic() + 60.0
         while not server.connections:
             assert time.monotonic() < end_s
@@ -500,6 +500,16 @@ def test_ctrl_c_before_the_first_tick_is_one_line(bag, tmp_path):
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 1
     assert stderr == f'emma replay: {bag}: interrupted before the first tick\n'
+
+
+def _start(command):
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that run in the background have Ctrl-C ignored, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 # the recorded drive

@@ -37,7 +37,13 @@ def bag(tmp_path_factory):
 def start(bag, out, *options):
     command = [sys.executable, '-m', 'emma_planner.cli', 'replay', str(bag), '--live', '--quiet']
     command += ['--out', str(out), *options]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that run in the background have Ctrl-C ignored, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def replay_live(bag, out, *options):
