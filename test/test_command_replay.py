@@ -462,13 +462,21 @@ def test_a_server_that_comes_back_is_counted_and_no_failure(bag, tmp_path, emma)
 # being told to stop
 
 
+@pytest.fixture
+def ctrl_c():
+    """Tests that run in the background have Ctrl-C ignored, and would hand that down."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_keeps_what_has_been_planned(bag, tmp_path, number):
+def test_ctrl_c_keeps_what_has_been_planned(bag, tmp_path, ctrl_c, number):
     slow = Answer(completion(plan_reply()), delay_s=0.2)
     with ScriptedServer(slow) as server:
         command = [sys.executable, '-m', 'emma_planner.cli', 'replay', str(bag), '--quiet']
         command += ['--out', str(tmp_path / 'out'), '--model', server.url, *SERVER]
-        process = _start(command)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         end_s = time.monotonic() + 60.0
         while len(server.asked) < 4:
             assert time.monotonic() < end_s
@@ -486,11 +494,11 @@ def test_ctrl_c_keeps_what_has_been_planned(bag, tmp_path, number):
         assert len(list(reader.messages({'/planner/reasoning'}))) == len(kept)
 
 
-def test_ctrl_c_before_the_first_tick_is_one_line(bag, tmp_path):
+def test_ctrl_c_before_the_first_tick_is_one_line(bag, tmp_path, ctrl_c):
     with ScriptedServer(models=Answer({'data': [{'id': 'x'}]}, delay_s=20.0)) as server:
         command = [sys.executable, '-m', 'emma_planner.cli', 'replay', str(bag), '--quiet']
         command += ['--out', str(tmp_path / 'out'), '--model', server.url]
-        process = _start(command)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         end_s = time.monotonic() + 60.0
         while not server.connections:
             assert time.monotonic() < end_s
@@ -500,16 +508,6 @@ def test_ctrl_c_before_the_first_tick_is_one_line(bag, tmp_path):
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 1
     assert stderr == f'emma replay: {bag}: interrupted before the first tick\n'
-
-
-def _start(command):
-    return subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        # tests that run in the background have Ctrl-C ignored, and would hand that down
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
 
 
 # the recorded drive

@@ -37,13 +37,7 @@ def bag(tmp_path_factory):
 def start(bag, out, *options):
     command = [sys.executable, '-m', 'emma_planner.cli', 'replay', str(bag), '--live', '--quiet']
     command += ['--out', str(out), *options]
-    return subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        # tests that run in the background have Ctrl-C ignored, and would hand that down
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def replay_live(bag, out, *options):
@@ -175,8 +169,16 @@ def test_a_node_that_is_killed_leaves_what_it_has_planned(bag, tmp_path):
         assert len(list(reader.messages({'/planner/reasoning'}))) == kept
 
 
+@pytest.fixture
+def ctrl_c():
+    """Tests that run in the background have Ctrl-C ignored, and would hand that down."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_keeps_what_has_been_planned_and_ends_the_node(bag, tmp_path, number):
+def test_ctrl_c_keeps_what_has_been_planned_and_ends_the_node(bag, tmp_path, ctrl_c, number):
     process = start(bag, tmp_path, *BASELINE)
     wait_for(lambda: has_lines(tmp_path, 3))
     nodes = children(process.pid)
