@@ -14,7 +14,7 @@ from typing import Any
 
 from emma_planner.planning.fallback import DrivenPath, Source
 from emma_planner.planning.kinematics import to_frame
-from emma_planner.planning.types import EgoHistory, Plan
+from emma_planner.planning.types import EgoHistory, Latency, Plan
 
 SCHEMA = 'emma_planner/plan_log'
 VERSION = 1
@@ -70,11 +70,7 @@ def plan_record(
         'tick_ns': tick_ns,
         'frame_id': history.frame_id if history else driven.frame_id,
         'command': command,
-        'history': history
-        and {
-            'speeds_mps': history.speeds_mps.tolist(),
-            'curvatures_1pm': history.curvatures_1pm.tolist(),
-        },
+        'history': history and _history(history),
         'ego_pose': history and history.ego_pose.as_array().tolist(),
         'reasoning': {
             'scene': plan.reasoning.scene,
@@ -88,16 +84,22 @@ def plan_record(
         'detail': plan.detail,
         'fallback': driven.source is not Source.PLAN,
         'source': driven.source.value,
-        'latency_ms': {
-            'encode': plan.latency.encode_ms,
-            'reason': plan.latency.reason_ms,
-            'plan': plan.latency.plan_ms,
-            'total': plan.latency.total_ms,
-        },
-        'tokens': {'prompt': plan.tokens.prompt, 'generated': plan.tokens.generated},
+        'latency_ms': _latency(plan.latency),
+        'tokens': asdict(plan.tokens),
         'prompts': list(plan.prompts),
         'replies': list(plan.replies),
     }
+
+
+def _history(history: EgoHistory) -> dict[str, Any]:
+    return {
+        'speeds_mps': history.speeds_mps.tolist(),
+        'curvatures_1pm': history.curvatures_1pm.tolist(),
+    }
+
+
+def _latency(latency: Latency) -> dict[str, float]:
+    return {name.removesuffix('_ms'): value for name, value in asdict(latency).items()}
 
 
 def to_json_line(record: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ drops because it is busy are missing there, as they would be on the road.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -99,11 +101,11 @@ class PlanCollector:
     :param path: of the plan log; made with the first line, which names the model
     """
 
-    def __init__(self, path: Path, config: PlannerConfig, source: str) -> None:
+    def __init__(self, path: Path, config: PlannerConfig, bag: Path) -> None:
+        self.bag = bag
         self.records: list[dict[str, Any]] = []
         self._path = path
         self._config = config
-        self._source = source
         self._log: PlanLogWriter | None = None
 
     def __enter__(self) -> PlanCollector:
@@ -124,7 +126,7 @@ class PlanCollector:
         self.records.append(record)
         if self._log is None:
             header = PlanLogHeader(
-                self._config.planner, record['model'], self._config.hash(), self._source
+                self._config.planner, record['model'], self._config.hash(), self.bag.name
             )
             self._log = PlanLogWriter(self._path, header)
         self._log.write(record)
@@ -153,26 +155,18 @@ def replay_live(
     :raises LiveError: no ROS 2, or the node did not become active
     """
     prepare_dds()
-    try:  # rclpy reads the environment when it is loaded
-        from emma_planner.ros.replay_node import ReplayNode, Session
-    except ImportError as err:
-        raise LiveError(
-            f'need ROS 2 for a live replay, got {err}; source a distribution or '
-            "pip install 'emma_planner[ros]'"
-        ) from err
+    node = _replay_node()
     config = topics_in_config(config, topics, reader.topics[topics.image])
     paths = output_paths(folder)
     with (
         planner_process(config, folder) as process,
         BagWriter(paths['bag'], LATCHED) as bag,
-        PlanCollector(paths['plan log'], config, reader.path.name) as collector,
-    ):
-        outputs = BagOutputs(bag, overlay=overlay)
-        with Session(
-            lambda: ReplayNode(
+        PlanCollector(paths['plan log'], config, reader.path) as collector,
+        node.Session(
+            lambda: node.ReplayNode(
                 reader,
                 topics,
-                outputs,
+                BagOutputs(bag, overlay=overlay),
                 bag,
                 namespace=NAMESPACE,
                 rate=rate,
@@ -180,20 +174,49 @@ def replay_live(
                 on_line=collector.add,
             ),
             is_alive=lambda: process.poll() is None,
-        ) as session:
-            try:
-                session.wait_for_planner(START_LIMIT_S)
-            except BagError as err:
-                raise LiveError(f'{err}: {last_line(folder / NODE_LOG)}') from err
-            error: Exception | None = None
-            try:
-                session.play(on_progress)
-                session.wait_for_quiet(collector.slowest_s, config.deadline_s + QUIET_LIMIT_S)
-            except BagError as err:
-                error = err if process.poll() is None else _ended(err, process, folder)
-            except KeyboardInterrupt:
-                error = BagError(f'{reader.path}: interrupted')
+        ) as session,
+    ):
+        _wait(session, process, folder)
+        limit_s = config.deadline_s + QUIET_LIMIT_S
+        error = _play(session, process, folder, collector, limit_s, on_progress)
     return collector.name, collector.records, error
+
+
+def _replay_node() -> ModuleType:
+    try:  # rclpy reads the environment when it is loaded
+        return importlib.import_module('emma_planner.ros.replay_node')
+    except ImportError as err:
+        raise LiveError(
+            f'need ROS 2 for a live replay, got {err}; source a distribution or '
+            "pip install 'emma_planner[ros]'"
+        ) from err
+
+
+def _wait(session: Any, process: subprocess.Popen[bytes], folder: Path) -> None:
+    try:
+        session.wait_for_planner(START_LIMIT_S)
+    except BagError as err:
+        said = f': {last_line(folder / NODE_LOG)}' if process.poll() is not None else ''
+        raise LiveError(f'{err}{said}') from err
+
+
+def _play(
+    session: Any,
+    process: subprocess.Popen[bytes],
+    folder: Path,
+    collector: PlanCollector,
+    limit_s: float,
+    on_progress: Callable[[int], None],
+) -> Exception | None:
+    """Play to the end and return what cut it short."""
+    try:
+        session.play(on_progress)
+        session.wait_for_quiet(collector.slowest_s, limit_s)
+    except BagError as err:
+        return err if process.poll() is None else _ended(err, process, folder)
+    except KeyboardInterrupt:
+        return BagError(f'{collector.bag}: interrupted')
+    return None
 
 
 def _ended(err: BagError, process: subprocess.Popen[bytes], folder: Path) -> BagError:

@@ -18,14 +18,14 @@ from emma_planner.cli import main
 from emma_planner.config import PlannerConfig
 from emma_planner.recordings.bags import BagReader
 from emma_planner.recordings.topics import InputTopics
-from emma_planner.replay.live import last_line, topics_in_config
+from emma_planner.replay.live import STOP_LIMIT_S, last_line, topics_in_config
 
 pytestmark = pytest.mark.ros
 pytest.importorskip('rclpy')
 
 RECORDED = Path(__file__).parents[3] / 'shared' / 'data' / 'rosbag2_kitti_0005_mcap'
 BASELINE = ('--planner', 'constant-action')
-UNTRAINED = ('--set', 'num_threads=1', '--set', 'reason_tokens=8')
+UNTRAINED = ('--set', 'num_threads=1', '--set', 'reason_tokens=4', '--set', 'deadline_s=60')
 
 
 @pytest.fixture(scope='module')
@@ -94,10 +94,12 @@ def assert_same_plans(live, lockstep):
         np.testing.assert_allclose(ours['poses'], theirs['poses'], rtol=0.0, atol=1e-6)
 
 
-@pytest.mark.parametrize('options', [BASELINE, UNTRAINED], ids=['baseline', 'model'])
-def test_live_and_lockstep_give_the_same_plans(bag, tmp_path, options):
+@pytest.mark.parametrize(
+    ('options', 'rate'), [(BASELINE, '2'), (UNTRAINED, '1')], ids=['baseline', 'model']
+)
+def test_live_and_lockstep_give_the_same_plans(bag, tmp_path, options, rate):
     live, lockstep = tmp_path / 'live', tmp_path / 'lockstep'
-    assert replay_live(bag, live, '--rate', '2', *options) == (0, [])
+    assert replay_live(bag, live, '--rate', rate, *options) == (0, [])
     assert main(['replay', str(bag), '--quiet', '--out', str(lockstep), *options]) == 0
     assert_same_plans(records(live), records(lockstep))
     metrics = json.loads((live / 'metrics.json').read_text())
@@ -183,7 +185,9 @@ def test_ctrl_c_keeps_what_has_been_planned_and_ends_the_node(bag, tmp_path, ctr
     wait_for(lambda: has_lines(tmp_path, 3))
     nodes = children(process.pid)
     process.send_signal(number)
+    told_s = time.monotonic()
     _, stderr = process.communicate(timeout=60)
+    assert time.monotonic() - told_s < STOP_LIMIT_S  # asked to end, not killed
     kept = len(records(tmp_path))
     assert process.returncode == 1
     assert stderr.splitlines() == [
@@ -213,6 +217,28 @@ def test_a_damaged_bag_keeps_the_plans_before_the_damage(tmp_path):
     assert status == 1
     assert '/odom: need a nav_msgs/msg/Odometry, got 9 bytes that are none; kept 1' in line
     assert len(records(tmp_path / 'out')) >= 10
+
+
+def test_another_replay_on_the_same_domain_is_not_mixed_in(bag, tmp_path):
+    import rclpy
+    from rosgraph_msgs.msg import Clock
+
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    rival = rclpy.create_node('rival', context=context)
+    rival.create_publisher(Clock, '/clock', 1)
+    try:
+        status, lines = replay_live(bag, tmp_path, *BASELINE)
+    finally:
+        rival.destroy_node()
+        context.try_shutdown()
+    assert (status, lines) == (
+        1,
+        [
+            'emma replay: need the only /clock and planner of the ROS domain, others are '
+            'running; stop them or set another ROS_DOMAIN_ID'
+        ],
+    )
 
 
 def test_without_ros_the_line_says_what_to_install(bag, tmp_path):
