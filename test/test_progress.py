@@ -10,6 +10,8 @@ import pytest
 
 from emma_planner.progress import WIDTH, ProgressBar
 
+END = '<end>'
+
 
 @pytest.fixture
 def terminal():
@@ -18,8 +20,12 @@ def terminal():
     with os.fdopen(end, 'w') as stream:
 
         def read():
+            stream.write(END)
             stream.flush()
-            return os.read(seen, 100_000).decode()
+            text = ''
+            while END not in text:  # a terminal hands on what it has, not all at once
+                text += os.read(seen, 100_000).decode()
+            return text.removesuffix(END)
 
         yield stream, read
     os.close(seen)

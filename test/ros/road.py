@@ -32,7 +32,7 @@ from emma_planner.ros.planner_node import PlannerNode
 T0_NS = 1_700_000_000_000_000_000
 PERIOD_S = 0.5
 ODOMETRY_STEP_S = 0.1
-WAIT_S = 10.0
+WAIT_S = 30.0
 BURST = 20
 """Messages sent without waiting: fewer than the node's queue holds."""
 MAKE = RclpyMessages()
@@ -130,6 +130,7 @@ class Road:
             name: self.tester.create_publisher(message_class(kind), name, QoSProfile(depth=100))
             for name, kind in SENSORS.items()
         }
+        self._listeners: dict[str, Any] = {}
         for name, (kind, qos) in OUTPUTS.items():
             self.listen(name, kind, qos)
         self.listen('/rosout', 'rcl_interfaces/msg/Log', QoSProfile(depth=100))
@@ -173,12 +174,23 @@ class Road:
         return self
 
     def wait_connected(self) -> None:
-        outputs = self.node._outputs.values()
-        self.wait(lambda: all(p.get_subscription_count() for p in list(outputs)[:3]), 'outputs')
-        self.wait(lambda: outputs and self.node._outputs['/diagnostics'].get_subscription_count())
-        for name, publisher in self._publishers.items():
+        """Wait until both ends of every topic know each other: best effort loses what is early."""
+        for name in OUTPUTS:
+            self.wait(self.node._outputs[name].get_subscription_count, f'a listener to {name}')
+            self.wait(self._listeners[name].get_publisher_count, f'a publisher of {name}')
+        for name in SENSORS:
             if name != '/clock' or self.use_sim_time:
-                self.wait(publisher.get_subscription_count, f'a subscription of {name}')
+                self._wait_sensor(name)
+
+    def _wait_sensor(self, name: str) -> None:
+        self.wait(self._publishers[name].get_subscription_count, f'a subscription of {name}')
+        self.wait_publishers(name, 1)
+
+    def wait_publishers(self, name: str, count: int) -> None:
+        """Wait until the node's subscription knows this many publishers."""
+        full_name = '/' + name.removeprefix('/')
+        (inlet,) = [s for s in self.node.subscriptions if s.topic_name == full_name]
+        self.wait(lambda: inlet.get_publisher_count() >= count, f'{count} publishers of {name}')
 
     def _call(self, client: Any, request: Any) -> Any:
         assert client.wait_for_service(WAIT_S)
@@ -188,7 +200,7 @@ class Road:
 
     # listening
 
-    def listen(self, name: str, kind: str, qos: QoSProfile) -> Any:
+    def listen(self, name: str, kind: str, qos: QoSProfile) -> None:
         """Collect what is published on a topic in ``received``."""
 
         def collect(message: Any) -> None:
@@ -196,7 +208,8 @@ class Road:
             if name == '/diagnostics' and len(message.status) > 1:
                 self.received['plans'].append(message)
 
-        return self.tester.create_subscription(message_class(kind), name, collect, qos)
+        listener = self.tester.create_subscription(message_class(kind), name, collect, qos)
+        self._listeners[name] = listener
 
     def wait(
         self, condition: Callable[[], Any], what: str = 'a message', limit_s: float = WAIT_S
@@ -269,7 +282,7 @@ class Road:
 
     def clock(self, time_s: float) -> None:
         """Set ROS time, and wait until the node has it."""
-        self.wait(self._publishers['/clock'].get_subscription_count, 'a listener to /clock')
+        self._wait_sensor('/clock')
         stamp = conversions.time_message(MAKE, nanoseconds(time_s))
         self.publish('/clock', message_class('rosgraph_msgs/msg/Clock')(clock=stamp))
         node_clock = self.node.get_clock()
