@@ -226,6 +226,7 @@ def test_reliable_and_best_effort_cameras_both_match(make_road, reliability):
     qos = QoSProfile(depth=1, reliability=reliability)
     camera = road.tester.create_publisher(message_class('sensor_msgs/msg/Image'), 'image', qos)
     road.wait(camera.get_subscription_count, 'a match')
+    road.wait_publishers('image', 2)
     before = road.node._counters.images
     camera.publish(image_message(5.0))
     road.wait(lambda: road.node._counters.images > before, 'the image')
@@ -237,6 +238,7 @@ def test_a_large_best_effort_image_arrives(make_road):
         message_class('sensor_msgs/msg/Image'), 'image', BEST_EFFORT
     )
     road.wait(camera.get_subscription_count, 'a match')
+    road.wait_publishers('image', 2)
     rgb = np.zeros((900, 1600, 3), dtype=np.uint8)
     camera.publish(conversions.image_message(MAKE, rgb, nanoseconds(5.0), 'camera'))
     road.wait(lambda: road.node._counters.images == 1, 'the image')
