@@ -146,23 +146,20 @@ class Session:
             if time.perf_counter() > end_s:
                 raise BagError(f'need an active planner node within {limit_s:g} s, got none')
             self._spin(POLL_S)
-        if self.node.has_rivals():
-            raise BagError(
-                'need the only /clock and planner of the ROS domain, others are running; '
-                'stop them or set another ROS_DOMAIN_ID'
-            )
+        self._check_rivals()
 
     def play(self, on_progress: Callable[[int], None]) -> None:
         """Play the recording once.
 
         :param on_progress: called with the time reached [ns]
-        :raises BagError: damaged in the middle, or the planner ended
+        :raises BagError: damaged in the middle, the planner ended, or another replay began
         """
 
         def spend(seconds: float) -> None:
             on_progress(self.node.player.now_ns)
             if not self._is_alive():
                 raise BagError('the planner node ended in the middle of the recording')
+            self._check_rivals()
             self._spin(seconds)
 
         self.node.player.play(spend)
@@ -181,6 +178,13 @@ class Session:
             quiet_s = time.perf_counter() - max(self.node.heard_s, begin_s)
             if quiet_s > max(QUIET_S, 2.0 * slowest_plan_s()):
                 return
+
+    def _check_rivals(self) -> None:
+        if self.node.has_rivals():
+            raise BagError(
+                'need the only /clock and planner of the ROS domain, others are running; '
+                'stop them or set another ROS_DOMAIN_ID'
+            )
 
     def _spin(self, seconds: float) -> None:
         end_s = time.perf_counter() + seconds
