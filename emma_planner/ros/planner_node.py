@@ -354,6 +354,14 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._stop()
         return self._worker is None
 
+    def destroy_node(self) -> None:
+        """Destroy the node with its state machine, which rclpy leaves to the garbage collector.
+
+        Until then its DDS participant lives on, with its threads and shared memory.
+        """
+        super().destroy_node()
+        self._state_machine = None
+
     def _period_ns(self) -> int:
         return round(NS_PER_S / self._config.rate_hz)
 
@@ -428,7 +436,9 @@ def _tear_down(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
     node.destroy_node()
     rclpy.try_shutdown()
     if not ended:
-        # Python would end the thread inside the model's C++ code, which aborts the process
+        # Python would end the thread inside the model's C++ code, which aborts the process;
+        # leaving without Python's end, DDS must be told to say goodbye and free shared memory
+        rclpy.get_default_context().destroy()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

@@ -115,6 +115,7 @@ class Road:
         self.sent: dict[str, int] = defaultdict(int)
         self.driven_s = 0.0
         """Odometry has been sent up to here."""
+        self._is_closed = False
         self.context = Context()
         rclpy.init(context=self.context)
         values = {'planner': 'constant-action', 'use_sim_time': use_sim_time, **parameters}
@@ -140,6 +141,9 @@ class Road:
 
     def close(self) -> None:
         """Shut everything down and join the node's thread."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._node_executor.shutdown()
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()
@@ -148,6 +152,7 @@ class Road:
         self.node.destroy_node()
         self.tester.destroy_node()
         self.context.try_shutdown()
+        self.context.destroy()  # else its DDS participant lives on until it is collected
 
     def _spin_node(self) -> None:
         with suppress(ExternalShutdownException):

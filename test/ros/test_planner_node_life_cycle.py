@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
 
 import numpy as np
@@ -194,6 +196,19 @@ def test_a_second_activation_waits_for_the_inference_of_the_first(
     road.sent.clear()
     assert road.plan(10.0).record['stamp_ns'] == nanoseconds(10.0)
     assert scripted.most_at_once == 1
+
+
+def test_a_destroyed_node_takes_its_dds_participant_with_it(make_road):
+    make_road().start().close()  # what the first participant leaves for all
+    before = len(os.listdir('/proc/self/task'))
+    road = make_road().start()
+    assert len(os.listdir('/proc/self/task')) > before
+    gc.disable()
+    try:
+        road.close()
+        assert len(os.listdir('/proc/self/task')) == before
+    finally:
+        gc.enable()
 
 
 def test_the_untrained_model_plans_on_the_road(make_road):

@@ -131,13 +131,24 @@ def start(tmp_path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def feed() -> Iterator[Callable[[Process, str], None]]:
-    """Return a function that sends 5 s of driving and an image until a process says something."""
+def peer() -> Iterator[tuple[rclpy.node.Node, SingleThreadedExecutor]]:
+    """Another node on the domain of the process, and what spins it."""
     context = Context()
     rclpy.init(context=context)
-    node = rclpy.create_node('feed', context=context)
+    node = rclpy.create_node('peer', context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
+    yield node, executor
+    executor.shutdown()
+    node.destroy_node()
+    context.try_shutdown()
+    context.destroy()
+
+
+@pytest.fixture
+def feed(peer) -> Callable[[Process, str], None]:
+    """Return a function that sends 5 s of driving and an image until a process says something."""
+    node, executor = peer
     qos = QoSProfile(depth=100)
     ego = node.create_publisher(message_class('nav_msgs/msg/Odometry'), 'odometry', qos)
     camera = node.create_publisher(message_class('sensor_msgs/msg/Image'), 'image', qos)
@@ -156,10 +167,7 @@ def feed() -> Iterator[Callable[[Process, str], None]]:
             while time.monotonic() < tick_s and until not in process.output():
                 executor.spin_once(timeout_sec=0.02)
 
-    yield publish
-    executor.shutdown()
-    node.destroy_node()
-    context.try_shutdown()
+    return publish
 
 
 def check_clean(process: Process, code: int) -> None:
@@ -186,11 +194,16 @@ def test_more_interrupts_do_not_cut_the_clean_end_short(start, feed):
 
 
 @SIGNALS
-def test_a_signal_in_the_middle_of_an_inference_ends_the_node_cleanly(start, feed, number):
+def test_a_signal_in_the_middle_of_an_inference_ends_the_node_cleanly(start, feed, peer, number):
     process = start(sys.executable, '-c', SLOW)
     feed(process, 'inference begins')
     check_clean(process, process.stop(number))
     assert 'inference still runs' in process.output()
+    node, executor = peer  # without a goodbye it would be seen until its lease ends, 20 s
+    end_s = time.monotonic() + STOP_LIMIT_S
+    while 'planner' in node.get_node_names():
+        assert time.monotonic() < end_s, 'the node that ended is still seen'
+        executor.spin_once(timeout_sec=0.05)
 
 
 def test_a_signal_in_the_middle_of_a_real_inference_ends_the_node_cleanly(start, feed):
@@ -208,26 +221,17 @@ def test_a_signal_while_the_model_loads_ends_the_node_cleanly(start, number):
     check_clean(process, process.stop(number))
 
 
-def test_without_autostart_the_node_waits_unconfigured(start):
+def test_without_autostart_the_node_waits_unconfigured(start, peer):
+    node, executor = peer
     process = start(planner='constant-action', autostart='false')
-    context = Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node('asker', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    try:
-        client = node.create_client(GetState, 'planner/get_state')
-        assert client.wait_for_service(START_LIMIT_S)
-        for _ in range(10):  # a reply may be lost where this side is not yet known to the other
-            future = client.call_async(GetState.Request())
-            executor.spin_until_future_complete(future, 1.0)
-            if future.done():
-                break
-        assert future.result().current_state.label == 'unconfigured'
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
+    client = node.create_client(GetState, 'planner/get_state')
+    assert client.wait_for_service(START_LIMIT_S)
+    for _ in range(10):  # a reply may be lost where this side is not yet known to the other
+        future = client.call_async(GetState.Request())
+        executor.spin_until_future_complete(future, 1.0)
+        if future.done():
+            break
+    assert future.result().current_state.label == 'unconfigured'
     check_clean(process, process.stop(signal.SIGINT))
     assert 'loading' not in process.output()
 
