@@ -127,6 +127,8 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
     folder = arguments.out or Path('out') / f'replay-{arguments.bag.stem}'
     with BagReader(arguments.bag) as reader:
         topics = find_topics(reader.topics, config)
+        if reader.follow_stamps(set(topics.ego.values())) and not arguments.quiet:
+            print('clock     header stamps: they lie far from the time of recording')
         truth, damage = _ground_truth(reader, topics)
         plan = _live if arguments.live else _lockstep
         try:

@@ -7,7 +7,7 @@ has been handed on by then. An MCAP file that was cut off is read as far as it i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from emma_planner.recordings.salvage import CutMcap
+from emma_planner.recordings.stamp_time import APART_NS, StampClock, header_stamp
 from emma_planner.ros.messages import BagMessages
 
 BAG_VERSION: Literal[8, 9] = 8
@@ -55,7 +56,8 @@ class BagError(Exception):
 class BagMessage:
     """One message as recorded.
 
-    :param log_ns: time at which it was recorded [ns]
+    :param log_ns: time at which it was recorded, or its stamp's, see
+        :meth:`BagReader.follow_stamps` [ns]
     :param raw: serialised as in the bag
     """
 
@@ -90,6 +92,8 @@ class BagReader:
         """What is wrong with a bag that is read as far as it is whole."""
         self._cdr_types: Any = None
         """Types of a rosbag1 as ROS 2 lays them out, made when first needed."""
+        self._stamp_span_ns: tuple[int, int] | None = None
+        """First and last stamp where stamps are followed."""
 
     def __enter__(self) -> BagReader:
         if not self.path.exists():
@@ -124,11 +128,15 @@ class BagReader:
     @property
     def start_ns(self) -> int:
         """Time of the first message [ns]."""
+        if self._stamp_span_ns is not None:
+            return self._stamp_span_ns[0]
         return int(self._open().start_time)
 
     @property
     def end_ns(self) -> int:
         """Time of the last message [ns]."""
+        if self._stamp_span_ns is not None:
+            return self._stamp_span_ns[1]
         return int(self._open().end_time) - 1
 
     @property
@@ -155,12 +163,41 @@ class BagReader:
         except Exception as err:  # as in decode()
             raise _no_message(message) from err
 
+    def follow_stamps(self, topics: set[str]) -> bool:
+        """Take the stamps for the time of recording, where they are of another clock.
+
+        :param topics: with headers, from the beginning to the end of the recording; those of ego
+            motion serve
+        :returns: whether the stamps are followed
+        """
+        stamps_ns: list[int] = []
+        try:
+            for message in self.messages(topics):
+                stamp_ns = header_stamp(message.decode())
+                if stamp_ns is not None:
+                    stamps_ns.append(stamp_ns)
+                    if abs(stamp_ns - message.log_ns) <= APART_NS:
+                        return False
+        except BagError:
+            pass  # whoever reads the messages is told
+        if stamps_ns:
+            self._stamp_span_ns = min(stamps_ns), max(stamps_ns)
+        return bool(stamps_ns)
+
     def messages(self, topics: set[str] | None = None) -> Iterator[BagMessage]:
         """Read in order of recording.
 
         :param topics: None for all
         :raises BagError: damaged in the middle or cut off, saying after how many messages
         """
+        if self._stamp_span_ns is None:
+            yield from self._recorded(topics)
+            return
+        clock = StampClock(self._stamp_span_ns[0])
+        for message in self._recorded(topics):
+            yield replace(message, log_ns=clock.time_of(message.decode()))
+
+    def _recorded(self, topics: set[str] | None) -> Iterator[BagMessage]:
         reader = self._open()
         wanted = [c for c in reader.connections if topics is None or c.topic in topics]
         count = 0

@@ -22,7 +22,7 @@ from rclpy.utilities import remove_ros_args
 
 from emma_planner.planning.types import NS_PER_S
 from emma_planner.recordings.bags import MAX_SILENCE_NS, BagError, BagReader
-from emma_planner.recordings.topics import COMMAND_TYPE, IMAGE_TYPES
+from emma_planner.recordings.topics import COMMAND_TYPE, EGO_TYPES, IMAGE_TYPES
 from emma_planner.ros.conversions import time_message
 from emma_planner.ros.messages import RclpyMessages, message_class
 
@@ -148,6 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with BagReader(options.bag) as reader:
             topics = {topic: topic for topic in reader.topics if _is_known(reader.topics[topic])}
+            reader.follow_stamps(
+                {t for t, kind in reader.topics.items() if kind in EGO_TYPES.values()}
+            )
             player = BagPlayer(node, reader, topics, options.rate)
             if options.wait_for not in (None, *topics):
                 raise BagError(f'{options.bag}: need topic {options.wait_for} to wait for')
