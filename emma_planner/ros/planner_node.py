@@ -436,9 +436,7 @@ def _tear_down(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
     node.destroy_node()
     rclpy.try_shutdown()
     if not ended:
-        # Python would end the thread inside the model's C++ code, which aborts the process;
-        # leaving without Python's end, DDS must be told to say goodbye and free shared memory
-        rclpy.get_default_context().destroy()
+        # Python would end the thread inside the model's C++ code, which aborts the process
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
