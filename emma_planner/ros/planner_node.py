@@ -1,8 +1,9 @@
 """The planner as a lifecycle node.
 
 Callbacks convert and store. A ROS-time timer takes a snapshot of the inputs and hands it to one
-worker thread; a guard condition wakes the executor when a plan is there, and one method publishes.
-Parameters take effect on configure.
+worker thread. That thread publishes the plan as soon as it is there: an executor that just takes a
+large image would keep it waiting. One lock guards what both threads touch; inference runs without
+it. Parameters take effect on configure.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -95,6 +97,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
             self.destroy_node()
             raise
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._lock = threading.Lock()
         self._config = PlannerConfig()
         self._outputs: dict[str, Any] = {}
         self._inlets: list[Any] = []
@@ -144,8 +147,8 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
             name=self.get_name(),
             model=self._planner.name,
         )
-        self._wake = self.create_guard_condition(self._on_wake)
-        self._worker = NewestWinsWorker(self._work, self._wake.trigger)
+        self._wake = self.create_guard_condition(self._locked(self._on_wake))
+        self._worker = NewestWinsWorker(self._work, self._publish_finished)
         self._jumped_back = self._is_overdue = False
         self._subscribe()
         self._jumps = self.get_clock().create_jump_callback(
@@ -203,15 +206,25 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
             ('std_msgs/msg/String', config.command_topic, LATCHED_QOS, self._on_command),
         ):
             self._inlets.append(
-                self.create_subscription(message_class(kind), topic, callback, qos)
+                self.create_subscription(message_class(kind), topic, self._locked(callback), qos)
             )
         for source, (kind, read) in EGO_READERS.items():
             topic = getattr(config, f'{source}_topic')
             self._inlets.append(
                 self.create_subscription(
-                    message_class(kind), topic, self._ego_callback(source, read), EGO_QOS
+                    message_class(kind),
+                    topic,
+                    self._locked(self._ego_callback(source, read)),
+                    EGO_QOS,
                 )
             )
+
+    def _locked(self, callback: Callable[..., None]) -> Callable[..., None]:
+        def run(*arguments: Any) -> None:
+            with self._lock:
+                callback(*arguments)
+
+        return run
 
     def _ego_callback(self, source: str, read: Any) -> Any:
         def on_ego(message: Any) -> None:
@@ -237,19 +250,18 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         now_ns, period_ns = self._now_ns(), self._period_ns()
         phase_ns = now_ns % period_ns
         self._awaits_clock = now_ns == 0
-        if phase_ns == 0:
-            self._own_timers.append(self.create_timer(period_ns / NS_PER_S, self._on_tick))
-        else:
-            self._own_timers.append(
-                self.create_timer((period_ns - phase_ns) / NS_PER_S, self._align_then_tick)
-            )
-        self._own_timers.append(
-            self.create_timer(HEARTBEAT_S, self._on_heartbeat, clock=self._steady_clock)
-        )
+        first = self._on_tick if phase_ns == 0 else self._align_then_tick
+        until_ns = period_ns - phase_ns
+        beat = self._locked(self._on_heartbeat)
+        self._own_timers += [
+            self.create_timer(until_ns / NS_PER_S, self._locked(first)),
+            self.create_timer(HEARTBEAT_S, beat, clock=self._steady_clock),
+        ]
 
     def _align_then_tick(self) -> None:
         self.destroy_timer(self._own_timers[0])
-        self._own_timers[0] = self.create_timer(self._period_ns() / NS_PER_S, self._on_tick)
+        period_s = self._period_ns() / NS_PER_S
+        self._own_timers[0] = self.create_timer(period_s, self._locked(self._on_tick))
         self._on_tick()
 
     def _on_tick(self) -> None:
@@ -290,6 +302,10 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._jumped_back = True
         self._wake.trigger()
 
+    def _on_wake(self) -> None:
+        if self._wake is not None and self._jumped_back:  # else woken, then deactivated
+            self._recover_from_jump()
+
     def _recover_from_jump(self) -> None:
         self._jumped_back = self._is_overdue = False
         self._counters.time_jumps += 1
@@ -308,15 +324,15 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         limit_s = max(self._config.deadline_s - waited_s, 0.0)
         return plan_snapshot(self._planner, snapshot, to_rgb, limit_s)
 
-    # outputs
+    def _publish_finished(self) -> None:
+        try:
+            with self._lock:
+                while self._worker is not None and (done := self._worker.fetch()) is not None:
+                    self._publish_done(done)
+        except Exception as err:  # whatever a plan held, the worker goes on
+            self.log_callback_error(err)
 
-    def _on_wake(self) -> None:
-        if self._wake is None:
-            return  # woken, then deactivated
-        if self._jumped_back:
-            self._recover_from_jump()
-        while self._worker is not None and (done := self._worker.fetch()) is not None:
-            self._publish_done(done)
+    # outputs
 
     def _publish_done(self, done: Done[Snapshot, Plan]) -> None:
         snapshot, plan = done.job, done.result
@@ -343,6 +359,12 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
                 throttle_duration_sec=LOG_EVERY_S,
                 throttle_time_source_type=self._steady_clock,
             )
+
+    def log_callback_error(self, err: Exception) -> None:
+        """Say what a callback ended in; the node goes on."""
+        self.get_logger().error(
+            f'{type(err).__name__} in a callback: {err}', throttle_duration_sec=LOG_EVERY_S
+        )
 
     # clocks and tear-down
 

@@ -1,7 +1,6 @@
 """One thread that works on the newest job: a slot of one, newest wins.
 
-Knows no ROS: results are collected here and fetched by whoever publishes, who is woken by a
-callback.
+Knows no ROS: results are collected here until they are fetched.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class NewestWinsWorker(Generic[Job, Result]):
     """Runs jobs one after the other in a thread of its own.
 
     :param work: called with a job and the seconds it waited
-    :param on_done: called in the worker's thread after each job; must only wake somebody
+    :param on_done: called in the worker's thread after each job; fetches, or wakes who does
     """
 
     def __init__(self, work: Callable[[Job, float], Result], on_done: Callable[[], None]) -> None:
