@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from emma_planner import __version__
+from emma_planner.arguments import positive_number
+from emma_planner.executables import missing
 from emma_planner.resources import preset_names
 
 
@@ -20,7 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: 0 done, 1 failed, 2 wrong usage
     """
     arguments = _parser().parse_args(argv)
-    command = importlib.import_module(f'emma_planner.command_{arguments.command}')
+    try:
+        command = importlib.import_module(f'emma_planner.command_{arguments.command}')
+    except ModuleNotFoundError as err:
+        print(f'emma {arguments.command}: {missing(err)}', file=sys.stderr)
+        return 1
     return int(command.run(arguments))
 
 
@@ -62,7 +67,9 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
         action='store_true',
         help='play the bag with /clock to a planner node in another process',
     )
-    live.add_argument('--rate', type=_positive, metavar='FACTOR', help='play speed (default 1.0)')
+    live.add_argument(
+        '--rate', type=positive_number, metavar='FACTOR', help='play speed (default 1.0)'
+    )
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
@@ -83,13 +90,6 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument('--seed', type=int, help='seed of sampling and of untrained weights')
     command.add_argument('--quiet', action='store_true', help='no progress bar and no table')
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f'need a number above 0, got {text}')
-    return value
 
 
 if __name__ == '__main__':

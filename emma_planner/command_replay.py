@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from emma_planner.assemble import build_planner
-from emma_planner.config import ConfigError, PlannerConfig, load_config, update_config
+from emma_planner.config import UNTRAINED, ConfigError, PlannerConfig, load_config, update_config
 from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.evaluation.open_loop import Scores, score_records
 from emma_planner.planning.chat import ModelError
@@ -30,6 +30,7 @@ from emma_planner.replay.outputs import (
     LATCHED,
     BagOutputs,
     OutputError,
+    check_folder,
     output_paths,
     prepare_folder,
     remove_results,
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (ConfigError, ResourceError) as err:
         return _fail(err, USAGE)
     try:
-        with _terminated_as_interrupted():
+        with _interrupted_once():
             return _run(arguments, config)
     except ERRORS as err:
         return _fail(err, FAILED)
@@ -73,16 +74,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C: results are kept and the planner's process is ended."""
+def _interrupted_once() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C, and further ones for nothing: results are being kept by then."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(*_: object) -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(number, interrupt) for number in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -141,7 +150,8 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
     if not records:
         remove_results(folder)
         raise error or BagError(f'{arguments.bag}: need one tick at least, got none')
-    scores = score_records(records, truth, name, seed=config.seed)
+    period_ns = 0 if arguments.every_image else round(NS_PER_S / config.rate_hz)
+    scores = score_records(records, truth, name, period_ns=period_ns, seed=config.seed)
     about = {
         'model': name,
         'bag': arguments.bag.name,
@@ -191,6 +201,7 @@ def _lockstep(
     folder: Path,
     show: Progress,
 ) -> Outcome:
+    check_folder(folder, overwrite=arguments.overwrite)
     planner = build_planner(config)
     prepare_folder(folder, overwrite=arguments.overwrite)
     header = PlanLogHeader(config.planner, planner.name, config.hash(), arguments.bag.name)
@@ -240,8 +251,11 @@ def _print_results(name: str, scores: Scores, topics: InputTopics, folder: Path)
     print(f'planner   {name}')
     print(f'inputs    {inputs}')
     print(
-        f'windows   {scores.windows} with 5 s of history and of future, {scores.planned} planned'
+        f'windows   {scores.windows} with 5 s of history and of future, '
+        f'{scores.planned} with a trajectory'
     )
+    if name.startswith(UNTRAINED):
+        print('note      random weights: plans are rejected and the fallback is driven')
     print()
     print(scores.table())
     print()

@@ -59,7 +59,11 @@ class PlannerConfig:
         'auto', 'weights in memory', choices=('auto', 'float32', 'bfloat16', 'float16')
     )
     num_threads: int = _param(
-        0, 'CPU threads of torch; 0 leaves its default', unit='threads', low=0, high=256
+        0,
+        'CPU threads of torch; 0 is one for models below 50 M parameters, else its default',
+        unit='threads',
+        low=0,
+        high=256,
     )
     action_format: str = _param(
         'auto',

@@ -21,6 +21,7 @@ import pytest
 import synthetic_bags as bags
 from models.server_scripted import Answer, ScriptedServer, completion
 
+from emma_planner import command_replay
 from emma_planner.cli import main
 from emma_planner.planning.actions import TextActions
 from emma_planner.recordings.bags import BagReader
@@ -84,8 +85,9 @@ def test_a_table_shows_how_the_recording_was_planned(tmp_path, emma, storage):
     assert (status, lines) == (0, [])
     assert 'planner   constant-action' in table
     assert f'image: {bags.IMAGE}, odometry: /odom, camera_info: {bags.CAMERA_INFO}' in table
-    assert 'windows   5 with 5 s of history and of future, 5 planned' in table
-    assert 'plans 24   valid 15 (62.5 %)' in table
+    assert 'windows   5 with 5 s of history and of future, 5 with a trajectory' in table
+    assert re.search(r'ticks +24\n', table)
+    assert re.search(r'valid +15   100.0 %', table)
     assert 'half-acceleration' in table
     assert f'metrics   {tmp_path / "out" / "metrics.json"}' in table
     assert max(map(len, table.splitlines()[3:-3])) <= 100
@@ -184,7 +186,7 @@ def test_a_truncated_bag_keeps_the_plans_before_the_cut(tmp_path, fails, share):
     )
     assert 24 * share - 5 <= len(kept) <= 24 * share
     assert metrics(tmp_path / 'out')['complete'] is False
-    assert metrics(tmp_path / 'out')['counts']['plans'] == len(kept)
+    assert metrics(tmp_path / 'out')['counts']['ticks'] == len(kept)
     with BagReader(tmp_path / 'out' / 'replay') as reader:
         assert len(list(reader.messages({'/planner/path'}))) == len(kept)
 
@@ -227,10 +229,11 @@ def test_a_bag_without_ego_motion_lists_what_there_is(tmp_path, fails):
 
 def test_a_topic_that_is_not_there_is_named_with_those_that_are(bag, fails):
     assert fails(bag, *BASELINE, '--set', 'odometry_topic=/ego') == (
-        'need topic /ego, the recording has /odom (nav_msgs/msg/Odometry)'
+        'need topic /ego (odometry_topic, twist_topic, pose_topic), '
+        'the recording has /odom (nav_msgs/msg/Odometry)'
     )
     assert fails(bag, *BASELINE, '--set', 'compressed_topic=/rear') == (
-        f'need topic /rear, the recording has {bags.IMAGE}'
+        f'need topic /rear (compressed_topic, image_topic), the recording has {bags.IMAGE}'
     )
 
 
@@ -240,7 +243,7 @@ def test_a_bag_shorter_than_5_s_says_what_is_missing(tmp_path, fails):
     assert text.startswith(
         f'{bag}: no tick could be planned; last: short_history: need 4.5 s of ego poses, got 2.'
     )
-    assert metrics(tmp_path / 'out')['counts']['failures'] == {'short_history': 6}
+    assert metrics(tmp_path / 'out')['counts']['no_input'] == {'short_history': 6}
 
 
 def test_a_bag_between_two_ticks_has_none(tmp_path, fails):
@@ -271,7 +274,7 @@ def test_a_bag_between_two_ticks_has_none(tmp_path, fails):
         (['--rate', '2'], '--rate: need --live, got a replay in lock-step, which is not timed'),
         (['--live', '--rate', '0'], 'argument --rate: need a number above 0, got 0'),
         (['--live', '--rate', 'nan'], 'argument --rate: need a number above 0, got nan'),
-        (['--live', '--rate', 'x'], 'argument --rate: invalid'),
+        (['--live', '--rate', 'x'], 'argument --rate: need a number above 0, got x'),
         (['--live', '--every-image'], '--every-image: need a replay in lock-step, got --live'),
         (['--what'], 'unrecognized arguments: --what'),
     ],
@@ -406,7 +409,7 @@ def plan_reply():
 def test_a_server_that_plans_is_scored(bag, tmp_path, emma):
     with ScriptedServer(Answer(completion(plan_reply()))) as server:
         assert emma(bag, '--model', server.url, *SERVER) == (0, '', [])
-    assert metrics(tmp_path / 'out')['counts']['failures'] == {'short_history': 9}
+    assert metrics(tmp_path / 'out')['counts']['no_input'] == {'short_history': 9}
     assert metrics(tmp_path / 'out')['model'] == 'tiny'
 
 
@@ -425,8 +428,8 @@ def test_a_server_that_answers_nonsense_is_counted(bag, tmp_path, emma, answer, 
     with ScriptedServer(answer) as server:
         found, table, lines = emma(bag, '--model', server.url, *SERVER, quiet=False)
     assert found == status
-    assert re.search(rf'{reason} +15 \(62.5 %\)', table)
-    assert metrics(tmp_path / 'out')['counts']['failures'][reason] == 15
+    assert re.search(rf'rejected +15   {reason} 15', table)
+    assert metrics(tmp_path / 'out')['counts']['rejected'][reason] == 15
     assert len(records(tmp_path / 'out')) == 24
     if status:
         (line,) = lines
@@ -443,12 +446,11 @@ def test_a_server_that_goes_down_in_the_middle_keeps_the_plans_before(bag, tmp_p
     assert status == 1
     assert 'got model_error in 10 of 15 plans, last: ' in line
     counts = metrics(tmp_path / 'out')['counts']
-    assert counts == {
-        'plans': 24,
-        'valid': 5,
-        'failures': {'model_error': 10, 'short_history': 9},
-        'fallback': 19,
-    }
+    assert counts['ticks'] == 24
+    assert counts['no_input'] == {'short_history': 9}
+    assert (counts['plans'], counts['valid']) == (15, 5)
+    assert counts['rejected'] == {'model_error': 10}
+    assert counts['driven']['plan'] == 5
     assert metrics(tmp_path / 'out')['complete'] is True
 
 
@@ -456,7 +458,7 @@ def test_a_server_that_comes_back_is_counted_and_no_failure(bag, tmp_path, emma)
     good = Answer(completion(plan_reply()))
     with ScriptedServer(good, Answer({'surprise': 1}), good) as server:
         assert emma(bag, '--model', server.url, *SERVER)[0] == 0
-    assert metrics(tmp_path / 'out')['counts']['failures']['model_error'] == 1
+    assert metrics(tmp_path / 'out')['counts']['rejected']['model_error'] == 1
 
 
 # being told to stop
@@ -482,6 +484,8 @@ def test_ctrl_c_keeps_what_has_been_planned(bag, tmp_path, ctrl_c, number):
             assert time.monotonic() < end_s
             time.sleep(0.02)
         process.send_signal(number)
+        time.sleep(0.05)
+        process.send_signal(number)  # an impatient second one takes nothing away
         _, stderr = process.communicate(timeout=30)
     kept = records(tmp_path / 'out')
     assert process.returncode == 1
@@ -510,6 +514,16 @@ def test_ctrl_c_before_the_first_tick_is_one_line(bag, tmp_path, ctrl_c):
     assert stderr == f'emma replay: {bag}: interrupted before the first tick\n'
 
 
+def test_results_that_would_be_overwritten_are_said_before_a_model_is_loaded(
+    bag, tmp_path, fails, monkeypatch
+):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'plans.jsonl').write_text('kept')
+    monkeypatch.setattr(command_replay, 'build_planner', lambda config: pytest.fail('loaded'))
+    assert 'need a folder without results, got plans.jsonl' in fails(bag)
+    assert (tmp_path / 'out' / 'plans.jsonl').read_text() == 'kept'
+
+
 # the recorded drive
 
 
@@ -525,9 +539,9 @@ def test_every_window_of_the_recorded_drive_is_planned(emma, tmp_path, action_fo
     found = metrics(tmp_path / 'out')
     assert found['windows']['complete'] == found['windows']['planned'] == 13
     assert found['planner']['unplanned'] == 0
-    failures = found['counts']['failures']
-    assert not set(failures) & {'format', 'length', 'model_error', 'timeout'}
-    assert failures['short_history'] == 9
+    rejected = found['counts']['rejected']
+    assert not set(rejected) & {'format', 'length', 'model_error', 'timeout'}
+    assert found['counts']['no_input'] == {'short_history': 9}
     texts = [record for record in records(tmp_path / 'out') if record['history']]
     assert len(texts) == 23
     assert all(len(record['speeds_mps']) == 10 for record in texts)

@@ -15,8 +15,7 @@ number that could not be scored. Knows no planner, no file and no ROS.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,25 +92,6 @@ class Percentiles:
     p95_ms: float
     p99_ms: float
     n: int
-
-
-@dataclass(frozen=True)
-class PlanCounts:
-    """How the plans of a run ended.
-
-    :param plans: all plans
-    :param failures: (reason code, plans), most frequent first
-    :param fallback: plans in whose place the fallback was published
-    """
-
-    plans: int
-    failures: tuple[tuple[str, int], ...] = ()
-    fallback: int = 0
-
-    @property
-    def valid(self) -> int:
-        """Plans without a reason code."""
-        return self.plans - sum(count for _, count in self.failures)
 
 
 def summarise(
@@ -285,18 +265,6 @@ def percentiles(latencies_ms: ArrayLike) -> Percentiles:
     return Percentiles(p50, p95, p99, len(values))
 
 
-def count_plans(reasons: Iterable[str | None], fallback: int = 0) -> PlanCounts:
-    """Count plans by how they ended.
-
-    :param reasons: reason code of every plan, None for a valid one
-    :param fallback: plans in whose place the fallback was published
-    """
-    tally = Counter(None if reason is None else str(reason) for reason in reasons)
-    failures = [(reason, count) for reason, count in tally.items() if reason is not None]
-    failures.sort(key=lambda item: (-item[1], item[0]))
-    return PlanCounts(sum(tally.values()), tuple(failures), fallback)
-
-
 def summary_to_json(summary: Summary) -> dict[str, Any]:
     """Plain values for a JSON file; None for a figure that no sample supports."""
     conventions = ('at_horizon', 'averaged', 'window')
@@ -327,16 +295,6 @@ def percentiles_to_json(latency: Percentiles) -> dict[str, Any]:
         'p95_ms': _number(latency.p95_ms),
         'p99_ms': _number(latency.p99_ms),
         'n': latency.n,
-    }
-
-
-def counts_to_json(counts: PlanCounts) -> dict[str, Any]:
-    """Plain values for a JSON file."""
-    return {
-        'plans': counts.plans,
-        'valid': counts.valid,
-        'failures': dict(counts.failures),
-        'fallback': counts.fallback,
     }
 
 

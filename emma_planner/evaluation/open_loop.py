@@ -6,20 +6,17 @@ be scored on what it did not log.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from emma_planner.evaluation.counts import TickCounts, count_ticks
 from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.evaluation.metrics import (
     Percentiles,
-    PlanCounts,
     Summary,
-    count_plans,
-    counts_to_json,
     percentiles,
     percentiles_to_json,
     summarise,
@@ -49,18 +46,19 @@ class Scores:
 
     planner: tuple[str, Summary]
     baselines: tuple[tuple[str, Summary], ...]
-    counts: PlanCounts
+    counts: TickCounts
     latencies: tuple[tuple[str, Percentiles], ...]
     windows: int
     planned: int
 
     def table(self) -> str:
         """Return the closing table."""
+        own_row = self.planner[0] not in dict(self.baselines)
         return closing_table(
-            [self.planner],
+            [self.planner] if own_row else [],
             list(self.baselines),
             counts=self.counts,
-            latencies=list(self.latencies),
+            latencies=[item for item in self.latencies if item[1].n],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -68,19 +66,25 @@ class Scores:
         return {
             'planner': {'name': self.planner[0], **summary_to_json(self.planner[1])},
             'baselines': {name: summary_to_json(item) for name, item in self.baselines},
-            'counts': counts_to_json(self.counts),
+            'counts': self.counts.to_json(),
             'latency_ms': {stage: percentiles_to_json(item) for stage, item in self.latencies},
             'windows': {'complete': self.windows, 'planned': self.planned},
         }
 
 
 def score_records(
-    records: Sequence[dict[str, Any]], truth: GroundTruth, name: str, seed: int = 0
+    records: Sequence[dict[str, Any]],
+    truth: GroundTruth,
+    name: str,
+    *,
+    period_ns: int = 0,
+    seed: int = 0,
 ) -> Scores:
     """Score the records of a plan log.
 
     :param records: as :func:`emma_planner.recordings.plan_log.plan_record` writes them
     :param name: of the planner, for the table
+    :param period_ns: of the ticks [ns]; 0 for ticks without one
     :param seed: of the bootstrap
     """
     asked = [record for record in records if record['history'] is not None]
@@ -92,20 +96,16 @@ def score_records(
         for label, baseline in BASELINES.items()
     ]
     planned = np.array([_planned_poses(r) for r in asked if r['speeds_mps'] is not None])
-    scored = [record for record in records if record['latency_ms']['total'] > 0.0]
     return Scores(
         planner=(name, _summary(planned, asked, futures, has_plan, seed)),
         baselines=tuple(
             (label, _summary(poses, asked, futures, np.ones(len(asked), dtype=bool), seed))
             for label, poses in baselines
         ),
-        counts=count_plans(
-            (record['reason'] for record in records),
-            fallback=Counter(record['fallback'] for record in records)[True],
-        ),
+        counts=count_ticks(records, period_ns),
         latencies=tuple(
-            (stage, percentiles([record['latency_ms'][stage] for record in scored]))
-            for stage in STAGES
+            (stage, percentiles([t for r in records if (t := r['latency_ms'][stage]) > 0.0]))
+            for stage in STAGES  # 0 is a stage that was not reached, or is not told apart
         ),
         windows=int(complete.sum()),
         planned=int((complete & has_plan).sum()),

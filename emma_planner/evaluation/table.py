@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from emma_planner.evaluation.counts import Tally, TickCounts
 from emma_planner.evaluation.metrics import (
     GROSS_M,
     HORIZONS_S,
     MISS_M,
     Figure,
     Percentiles,
-    PlanCounts,
     Summary,
 )
 
@@ -23,20 +23,24 @@ WIDTH = 100
 NAME_WIDTH = 22
 _CONVENTIONS = ('at_horizon', 'averaged', 'window')
 _GAP = '  '
+_LEGEND = (
+    'at horizon: at that instant; averaged: mean up to it; window: mean over the second before it',
+    'every trajectory that a planner gave is scored, a rejected one too',
+)
 
 
 def closing_table(
     planners: Sequence[tuple[str, Summary]],
     baselines: Sequence[tuple[str, Summary]],
     *,
-    counts: PlanCounts | None = None,
+    counts: TickCounts | None = None,
     latencies: Sequence[tuple[str, Percentiles]] = (),
 ) -> str:
     """Format the results of a run.
 
     :param planners: (name, summary) of what was run
     :param baselines: the same for the kinematic baselines; the best by ADE gets a star
-    :param counts: how the plans ended
+    :param counts: how the ticks ended
     :param latencies: (stage, percentiles) in the order to print
     :returns: lines of at most 100 columns, without a newline at the end
     """
@@ -90,11 +94,10 @@ def _overall_lines(rows: Sequence[tuple[str, Summary]], starred: bool) -> list[s
             _percent(summary.gross_failure_rate),
         )
         lines.append(_overall_row(name, cells, f'{summary.num_scored}/{summary.n}'))
-    for name, summary in rows:
-        lines += _left_out(name, summary)
+    lines += _left_out(rows)
     if starred:
         lines.append('* best baseline (lowest ADE)')
-    return lines
+    return [*lines, *_LEGEND]
 
 
 def _overall_row(name: str, cells: Sequence[str], scored: str) -> str:
@@ -103,29 +106,48 @@ def _overall_row(name: str, cells: Sequence[str], scored: str) -> str:
     return f'{row}{miss.rjust(11)}{gross.rjust(15)}{scored.rjust(12)}'
 
 
-def _left_out(name: str, summary: Summary) -> list[str]:
-    """What is not behind the figures of a row, said in a line."""
+def _left_out(rows: Sequence[tuple[str, Summary]]) -> list[str]:
+    """What is not behind the figures of the rows, said once where it is the same for all."""
+    said = [_left_out_of(summary) for _, summary in rows]
+    if len(rows) > 1 and len(set(said)) == 1:
+        return [f'all: {said[0]}'] if said[0] else []
+    return [
+        f'{_shorten(name, NAME_WIDTH)}: {line}'
+        for (name, _), line in zip(rows, said, strict=True)
+        if line
+    ]
+
+
+def _left_out_of(summary: Summary) -> str:
     parts = [
         (summary.num_unplanned, 'without a trajectory'),
         (summary.num_not_scorable, 'without ground truth'),
         (summary.num_short, 'scored to the end of a shorter recording'),
     ]
-    said = ', '.join(f'{number} {what}' for number, what in parts if number)
-    return [f'{_shorten(name, NAME_WIDTH)}: {said}'] if said else []
+    return ', '.join(f'{number} {what}' for number, what in parts if number)
 
 
-def _count_lines(counts: PlanCounts) -> list[str]:
-    first = f'plans {counts.plans}   valid {counts.valid}{_share(counts.valid, counts.plans)}'
-    failed = counts.plans - counts.valid
-    lines = [
-        f'{first}   failed {failed}{_share(failed, counts.plans)}   fallback {counts.fallback}'
+def _count_lines(counts: TickCounts) -> list[str]:
+    missed = f', {counts.missed} more missed while the model was busy' if counts.missed else ''
+    rejected = counts.plans - counts.valid
+    return [
+        _count_row('ticks', counts.ticks, missed.removeprefix(', ')),
+        _count_row('no input', counts.ticks - counts.plans, _listed(counts.no_input)),
+        _count_row('plans', counts.plans),
+        _count_row('  valid', counts.valid, _share(counts.valid, counts.plans)),
+        _count_row('  rejected', rejected, _listed(counts.rejected)),
+        f'{"driven".ljust(NAME_WIDTH)}{" " * 8}   {_listed(counts.driven)}'.rstrip(),
     ]
-    lines += [
-        f'  {_shorten(reason, NAME_WIDTH).ljust(NAME_WIDTH)}{str(number).rjust(8)}'
-        f'{_share(number, counts.plans)}'
-        for reason, number in counts.failures
-    ]
-    return lines
+
+
+def _count_row(name: str, count: int, note: str = '') -> str:
+    return f'{name.ljust(NAME_WIDTH)}{count:8d}   {note}'.rstrip()
+
+
+def _listed(tally: Tally) -> str:
+    said = ', '.join(f'{_shorten(name, NAME_WIDTH)} {count}' for name, count in tally)
+    room = WIDTH - NAME_WIDTH - 11
+    return said if len(said) <= room else said[: room - 1] + '…'
 
 
 def _latency_lines(latencies: Sequence[tuple[str, Percentiles]]) -> list[str]:
@@ -167,7 +189,7 @@ def _percent(figure: Figure) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f' ({100.0 * part / whole:.1f} %)' if whole else ''
+    return f'{100.0 * part / whole:.1f} %' if whole else ''
 
 
 def _milliseconds(value: float) -> str:

@@ -11,11 +11,17 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import torch
 from PIL import Image
-from transformers import DynamicCache, LogitsProcessorList, StoppingCriteriaList
+from transformers import (
+    DynamicCache,
+    GenerationMixin,
+    LogitsProcessorList,
+    StoppingCriteriaList,
+)
 
 from emma_planner.config import PlannerConfig
 from emma_planner.models.checkpoints import UNTRAINED_KEY, Checkpoint, open_checkpoint
@@ -31,6 +37,13 @@ from emma_planner.planning.types import ByteArray, CameraFrame
 
 _SENTINEL = 'REPLY'
 """Stands for a reply when the chat template is asked what follows one."""
+
+ONE_THREAD_PARAMETERS = 50_000_000
+"""A smaller model gains nothing from a second thread, and loses much to it on a busy machine."""
+
+_STEP_ARGUMENTS = signature(GenerationMixin.prepare_inputs_for_generation).parameters
+CACHE_ARGUMENT = 'cache' if 'cache' in _STEP_ARGUMENTS else 'past_key_values'
+"""What ``generate`` calls the KV cache: transformers 5.24 renamed it."""
 
 _PLACEHOLDER_NAMES = (
     'image_token_id',
@@ -74,10 +87,11 @@ class TransformersModel:
         :param source: folder or hub id to load in place of ``config.model``
         :raises ModelError: not a checkpoint that can be used
         """
-        if config.num_threads:
-            torch.set_num_threads(config.num_threads)
         source = source or config.model
         checkpoint = open_checkpoint(source, device=config.device, dtype=config.dtype)
+        is_small = checkpoint.model.num_parameters() < ONE_THREAD_PARAMETERS
+        if num_threads := config.num_threads or int(is_small):
+            torch.set_num_threads(num_threads)
         model_config = checkpoint.model.config
         is_untrained = getattr(model_config, UNTRAINED_KEY, False)
         return cls(
@@ -234,7 +248,7 @@ class TransformersChat:
         with torch.inference_mode():
             sequence = owner.model.generate(
                 **inputs,
-                past_key_values=self._cache,
+                **{CACHE_ARGUMENT: self._cache},
                 do_sample=False,
                 max_new_tokens=max_tokens,
                 eos_token_id=list(owner.vocabulary.end_ids),

@@ -55,6 +55,17 @@ class Reason(str, Enum):
         return self.value
 
 
+INPUT_REASONS = frozenset(Reason) - {
+    Reason.FORMAT,
+    Reason.LENGTH,
+    Reason.IMPLAUSIBLE,
+    Reason.HISTORY_ECHO,
+    Reason.TIMEOUT,
+    Reason.MODEL_ERROR,
+}
+"""Reasons that lie in the inputs: the planner was not asked. The others lie in its answer."""
+
+
 class PlanningError(Exception):
     """No valid plan, with the reason code to count it under."""
 

@@ -84,6 +84,11 @@ def plan_record(
         'detail': plan.detail,
         'fallback': driven.source is not Source.PLAN,
         'source': driven.source.value,
+        'driven': {
+            'stamps_ns': list(driven.stamps_ns),
+            'poses': driven.poses.tolist(),
+            'speeds_mps': driven.speeds_mps.tolist(),
+        },
         'latency_ms': _latency(plan.latency),
         'tokens': asdict(plan.tokens),
         'prompts': list(plan.prompts),

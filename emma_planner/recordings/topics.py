@@ -98,7 +98,7 @@ def _choose(
             return topic
     if named and candidates:
         found = ', '.join(sorted(candidates))
-        raise TopicError(f'need topic {" or ".join(named)}, the recording has {found}')
+        raise TopicError(_named_missing(named, keys, found))
     return min(candidates, key=_rank, default=None)
 
 
@@ -108,7 +108,8 @@ def _check_named_ego(available: Mapping[str, str], config: PlannerConfig) -> Non
     found = {t: kind for t, kind in available.items() if kind in EGO_TYPES.values()}
     if found and named and not any(_like(name, found) for name in named):
         listed = ', '.join(f'{topic} ({kind})' for topic, kind in sorted(found.items()))
-        raise TopicError(f'need topic {" or ".join(named)}, the recording has {listed}')
+        keys = tuple(f'{kind}_topic' for kind in EGO_TYPES)
+        raise TopicError(_named_missing(named, keys, listed))
 
 
 def _named(config: PlannerConfig, keys: tuple[str, ...]) -> list[str]:
@@ -144,6 +145,11 @@ def _camera_info(
 
 def _normal(topic: str) -> str:
     return topic.strip('/')
+
+
+def _named_missing(named: list[str], keys: tuple[str, ...], found: str) -> str:
+    wanted = ' or '.join(named)
+    return f'need topic {wanted} ({", ".join(keys)}), the recording has {found}'
 
 
 def _missing(what: str, types: tuple[str, ...], available: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,10 @@ QUIET_LIMIT_S = 10.0
 """Longest wait, beyond a plan's deadline, for the last plans."""
 NODE_LOG = 'planner.log'
 NODE_PARAMETERS = 'planner.yaml'
+
+
+_LOG_HEAD = re.compile(r'^(\[[^\]]*\] ?){2,3}: ')
+"""Level, time and node of a line that rclpy logs."""
 
 
 class LiveError(Exception):
@@ -92,7 +97,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def last_line(log: Path) -> str:
     """What the node said last, for the error line."""
     lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
-    return lines[-1].strip() if lines else 'it said nothing'
+    return _LOG_HEAD.sub('', lines[-1].strip()) if lines else 'it said nothing'
 
 
 class PlanCollector:
@@ -156,10 +161,10 @@ def replay_live(
     """
     prepare_dds()
     node = _replay_node()
-    config = topics_in_config(config, topics, reader.topics[topics.image])
+    of_recording = topics_in_config(config, topics, reader.topics[topics.image])
     paths = output_paths(folder)
     with (
-        planner_process(config, folder) as process,
+        planner_process(of_recording, folder) as process,
         BagWriter(paths['bag'], LATCHED) as bag,
         PlanCollector(paths['plan log'], config, reader.path) as collector,
         node.Session(

@@ -26,18 +26,29 @@ class OutputError(Exception):
     """The output folder cannot be used."""
 
 
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Check for results of an earlier run, before time is spent on a model.
+
+    :raises OutputError: there are some, and they are not to be overwritten
+    """
+    try:
+        found = [path for path in output_paths(folder).values() if path.exists()]
+    except OSError as err:
+        raise OutputError(f'{folder}: need a writable folder, got {err.strerror}') from err
+    if found and not overwrite:
+        raise OutputError(
+            f'{folder}: need a folder without results, got {found[0].name}; '
+            'name another --out or give --overwrite'
+        )
+
+
 def prepare_folder(folder: Path, *, overwrite: bool) -> None:
     """Make the output folder; results of an earlier run are kept unless told otherwise.
 
     :raises OutputError: there are results already, or the folder cannot be written
     """
+    check_folder(folder, overwrite=overwrite)
     try:
-        found = [path for path in output_paths(folder).values() if path.exists()]
-        if found and not overwrite:
-            raise OutputError(
-                f'{folder}: need a folder without results, got {found[0].name}; '
-                'name another --out or give --overwrite'
-            )
         remove_results(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:

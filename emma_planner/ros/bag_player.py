@@ -20,6 +20,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.utilities import remove_ros_args
 
+from emma_planner.arguments import positive_number
 from emma_planner.planning.types import NS_PER_S
 from emma_planner.recordings.bags import MAX_SILENCE_NS, BagError, BagReader
 from emma_planner.recordings.topics import COMMAND_TYPE, EGO_TYPES, IMAGE_TYPES
@@ -156,6 +157,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise BagError(f'{options.bag}: need topic {options.wait_for} to wait for')
             while options.wait_for and not player.subscribers()[options.wait_for]:
                 executor.spin_once(timeout_sec=WAIT_PERIOD_S)
+            # subscribers that are there already need a moment to find the publishers
+            spin_for(executor, options.delay)
+            length_s = (reader.end_ns - reader.start_ns) / NS_PER_S
+            print(f'bag_player: {options.bag}, {length_s:.1f} s, {len(topics)} topics', flush=True)
             while True:
                 player.play(lambda seconds: executor.spin_once(timeout_sec=seconds))
                 if not options.loop:
@@ -171,6 +176,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
 
 
+def spin_for(executor: SingleThreadedExecutor, seconds: float) -> None:
+    """Let callbacks run for a while."""
+    end_s = time.perf_counter() + seconds
+    while (left_s := end_s - time.perf_counter()) > 0.0:
+        executor.spin_once(timeout_sec=left_s)
+
+
 def _is_known(type_name: str) -> bool:
     try:
         message_class(type_name)
@@ -182,7 +194,10 @@ def _is_known(type_name: str) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='bag_player', description='Play a bag with /clock.')
     parser.add_argument('bag', type=Path, help='bag folder or file')
-    parser.add_argument('--rate', type=float, default=1.0, help='times real time')
+    parser.add_argument('--rate', type=positive_number, default=1.0, help='times real time')
+    parser.add_argument(
+        '--delay', type=float, default=1.0, metavar='S', help='before it begins (default 1 s)'
+    )
     parser.add_argument('--wait-for', metavar='TOPIC', help='begin when someone subscribes to it')
     parser.add_argument('--loop', action='store_true', help='start again at the end')
     return parser

@@ -10,20 +10,10 @@ from dataclasses import dataclass
 
 from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.fallback import DrivenPath, Source
-from emma_planner.planning.types import Plan, Reason
+from emma_planner.planning.types import INPUT_REASONS, Plan
 from emma_planner.ros.conversions import Status
 
 OK, WARN, ERROR, STALE = 0, 1, 2, 3
-
-INPUT_REASONS = frozenset(Reason) - {
-    Reason.FORMAT,
-    Reason.LENGTH,
-    Reason.IMPLAUSIBLE,
-    Reason.HISTORY_ECHO,
-    Reason.TIMEOUT,
-    Reason.MODEL_ERROR,
-}
-"""Reasons that lie in the inputs; the others lie in the model."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ it. Parameters take effect on configure.
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.utilities import remove_ros_args
 
 from emma_planner.assemble import build_inputs, build_planner
 from emma_planner.config import ConfigError, PlannerConfig
@@ -277,7 +279,8 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         try:
             snapshot = self._inputs.snapshot(now_ns)
         except InputError as err:
-            self._publish_plan(None, failed_plan(now_ns, err), now_ns)
+            plan = failed_plan(now_ns, InputError(err.reason, f'{err}{self._missing(err)}'))
+            self._publish_plan(None, plan, now_ns)
             return
         self._counters.superseded += self._worker.submit(snapshot)
         busy_s = self._worker.busy_s()
@@ -290,6 +293,15 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
                 f'{busy_s:.1f} s',
             )
             self._publish_plan(None, failed_plan(now_ns, error), now_ns)
+
+    def _missing(self, err: InputError) -> str:
+        """Name the topics on which nothing has come: what a newcomer looks for first."""
+        config = self._config
+        if err.reason is Reason.NO_IMAGE and not self._counters.images:
+            return f' on {config.image_topic} or {config.compressed_topic}'
+        if err.reason is Reason.NO_ODOMETRY and not self._counters.ego_messages:
+            return f' on {config.odometry_topic}, {config.twist_topic} or {config.pose_topic}'
+        return ''
 
     def _on_heartbeat(self) -> None:
         now_s = self._steady_s()
@@ -428,8 +440,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :returns: 0 stopped, 1 could not start
     """
+    argv = sys.argv if arguments is None else ['planner_node', *arguments]
     try:
-        rclpy.init(args=arguments)
+        _parser().parse_args(remove_ros_args(argv)[1:])
+        rclpy.init(args=argv)
         node = PlannerNode()
     except (ConfigError, RuntimeError) as err:  # RCLError: arguments or parameter file
         print(f'planner_node: {err}', file=sys.stderr)
@@ -439,7 +453,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     executor.add_node(node)
     code = 0
     try:
-        if node.get_parameter('autostart').value and not _start(node):
+        if not node.get_parameter('autostart').value:
+            node.get_logger().info('waiting for a lifecycle manager (autostart is false)')
+        elif not _start(node):
             code = int(rclpy.ok())  # told to stop while the model was loading is no failure
         while code == 0 and rclpy.ok():
             _spin_once(node, executor)
@@ -448,6 +464,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         _tear_down(node, executor)
     return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog='planner_node',
+        description='The planner as a lifecycle node. Parameters (config/planner.yaml lists them) '
+        'come after --ros-args: -p NAME:=VALUE, --params-file YAML, -r FROM:=TO.',
+    )
 
 
 def _tear_down(node: PlannerNode, executor: SingleThreadedExecutor) -> None:

@@ -16,7 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 from emma_planner.recordings.bags import BagError, BagReader, BagWriter
 from emma_planner.recordings.topics import InputTopics, absolute
 from emma_planner.replay.outputs import BagOutputs
-from emma_planner.ros.bag_player import LATCHED_QOS, BagPlayer
+from emma_planner.ros.bag_player import LATCHED_QOS, BagPlayer, spin_for
 from emma_planner.ros.messages import message_class
 
 POLL_S = 0.05
@@ -145,7 +145,7 @@ class Session:
                 raise BagError('the planner node ended before it became active')
             if time.perf_counter() > end_s:
                 raise BagError(f'need an active planner node within {limit_s:g} s, got none')
-            self._spin(POLL_S)
+            spin_for(self._executor, POLL_S)
         self._check_rivals()
 
     def play(self, on_progress: Callable[[int], None]) -> None:
@@ -160,7 +160,7 @@ class Session:
             if not self._is_alive():
                 raise BagError('the planner node ended in the middle of the recording')
             self._check_rivals()
-            self._spin(seconds)
+            spin_for(self._executor, seconds)
 
         self.node.player.play(spend)
 
@@ -174,7 +174,7 @@ class Session:
         while time.perf_counter() < end_s:
             if not self._is_alive():
                 raise BagError('the planner node ended before its last plans')
-            self._spin(POLL_S)
+            spin_for(self._executor, POLL_S)
             quiet_s = time.perf_counter() - max(self.node.heard_s, begin_s)
             if quiet_s > max(QUIET_S, 2.0 * slowest_plan_s()):
                 return
@@ -185,8 +185,3 @@ class Session:
                 'need the only /clock and planner of the ROS domain, others are running; '
                 'stop them or set another ROS_DOMAIN_ID'
             )
-
-    def _spin(self, seconds: float) -> None:
-        end_s = time.perf_counter() + seconds
-        while (left_s := end_s - time.perf_counter()) > 0.0:
-            self._executor.spin_once(timeout_sec=left_s)

@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 
 from emma_planner.config import PlannerConfig
-from emma_planner.planning.fallback import DrivenPath
+from emma_planner.planning.fallback import DrivenPath, Source
 from emma_planner.planning.kinematics import integrate, invert, to_base
 from emma_planner.planning.types import NUM_STEPS, ByteArray, EgoHistory, Plan, Trajectory
 from emma_planner.visualization.camera import Camera
 from emma_planner.visualization.overlay import draw_plan, plan_text
+
+_SAID = {
+    Source.PLAN: 'plan',
+    Source.LAST_PLAN: 'rest of the last plan',
+    Source.STOP: 'stop',
+    Source.NONE: 'no path',
+}
+"""What is driven, for people."""
 
 
 def camera_of(config: PlannerConfig, camera_info: Any, rgb: ByteArray) -> Camera:
@@ -52,6 +60,10 @@ def draw(
     :param model: name of what planned
     """
     title, lines = plan_text(plan, float(history.speeds_mps[-1]), model)
+    if not plan.valid:
+        ends = driven.speeds_mps[-1] if len(driven.speeds_mps) else 0.0
+        title = f'{history.speeds_mps[-1]:.1f} -> {ends:.1f} m/s, {_SAID[driven.source]}'
+        lines = (*lines, 'red line: the rejected plan') if plan.trajectory is not None else lines
     return draw_plan(
         rgb,
         plan.trajectory,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emma_planner.evaluation import metrics
-from emma_planner.planning.types import NUM_STEPS, Reason
+from emma_planner.planning.types import NUM_STEPS
 
 
 def _truth(num: int, seed: int = 0) -> np.ndarray:
@@ -225,13 +225,6 @@ def test_hundred_thousand_windows_are_scored_in_seconds():
     start = time.perf_counter()
     metrics.summarise(truth + 1.0, truth, num_resamples=100)
     assert time.perf_counter() - start < 10.0  # a guard against loops, not a benchmark
-
-
-def test_counts_are_by_reason_most_frequent_first():
-    counts = metrics.count_plans([None, Reason.TIMEOUT, 'format', None, Reason.FORMAT], fallback=2)
-    assert (counts.plans, counts.valid, counts.fallback) == (5, 2, 2)
-    assert counts.failures == (('format', 2), ('timeout', 1))
-    assert metrics.counts_to_json(counts)['failures'] == {'format': 2, 'timeout': 1}
 
 
 def test_latency_percentiles_of_known_values():

@@ -31,6 +31,7 @@ def record(time_s, motion=None, *, actions=None, reason=None, total_ms=5.0, spee
     x, y, yaw, *_ = (motion or circle())(time_s)
     return {
         'stamp_ns': stamp_ns,
+        'tick_ns': stamp_ns,
         'frame_id': 'odom',
         'history': {'speeds_mps': [speed] * 10, 'curvatures_1pm': [kappa] * 10},
         'ego_pose': [x, y, yaw],
@@ -38,6 +39,7 @@ def record(time_s, motion=None, *, actions=None, reason=None, total_ms=5.0, spee
         'curvatures_1pm': None if actions is None else actions[1].tolist(),
         'reason': reason,
         'fallback': reason is not None,
+        'source': 'plan' if reason is None else 'stop',
         'latency_ms': {'encode': 1.0, 'reason': 2.0, 'plan': 2.0, 'total': total_ms},
     }
 
@@ -121,11 +123,11 @@ def test_failures_are_counted_and_never_dropped():
     ]
     scores = score_records(records, truth_of(circle()), 'x')
     summary = scores.planner[1]
-    assert scores.counts.plans == 5
-    assert dict(scores.counts.failures) == dict.fromkeys(
-        ['short_history', 'model_error', 'format', 'implausible'], 1
+    assert (scores.counts.ticks, scores.counts.plans, scores.counts.valid) == (5, 4, 1)
+    assert dict(scores.counts.no_input) == {'short_history': 1}
+    assert dict(scores.counts.rejected) == dict.fromkeys(
+        ['model_error', 'format', 'implausible'], 1
     )
-    assert (scores.counts.valid, scores.counts.fallback) == (1, 4)
     # an implausible trajectory is one: it is scored, the two without are said to be missing
     assert (summary.n, summary.num_scored, summary.num_unplanned) == (4, 2, 2)
     assert (scores.windows, scores.planned) == (4, 2)
@@ -151,7 +153,7 @@ def test_latency_is_measured_over_what_the_model_did():
 def test_without_a_single_score_there_is_still_a_table_and_json(records):
     scores = score_records(records, truth_of(circle()), 'x')
     text = json.dumps(scores.to_json(), allow_nan=False)
-    assert json.loads(text)['counts']['plans'] == len(records)
+    assert json.loads(text)['counts']['ticks'] == len(records)
     assert 'constant-velocity' in scores.table()
 
 

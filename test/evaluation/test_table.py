@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emma_planner.evaluation import metrics
+from emma_planner.evaluation.counts import TickCounts
 from emma_planner.evaluation.table import NAME_WIDTH, WIDTH, closing_table
 
 
@@ -24,7 +25,13 @@ BASELINES = [
     ('constant-velocity', _summary(2.5)),
     ('half-acceleration', _summary(0.9)),
 ]
-COUNTS = metrics.count_plans([None] * 7 + ['timeout'] * 2 + ['format'], fallback=3)
+COUNTS = TickCounts(
+    ticks=14,
+    missed=2,
+    no_input=(('short_history', 4),),
+    rejected=(('timeout', 2), ('format', 1)),
+    driven=(('plan', 7), ('stop', 7)),
+)
 LATENCIES = [('total', metrics.percentiles(np.arange(101.0))), ('reason', metrics.percentiles([]))]
 
 
@@ -66,9 +73,13 @@ def test_planner_is_never_marked_as_a_baseline():
 
 def test_counts_and_failures_by_reason_are_in_the_table():
     table = _table()
-    assert 'plans 10   valid 7 (70.0 %)   failed 3 (30.0 %)   fallback 3' in table
-    assert _row(table, '  timeout') == ['2', '(20.0', '%)']
-    assert _row(table, '  format') == ['1', '(10.0', '%)']
+    missed = '14 2 more missed while the model was busy'
+    assert _row(table, 'ticks') == missed.split()
+    assert _row(table, 'no input') == ['4', 'short_history', '4']
+    assert _row(table, 'plans') == ['10']
+    assert _row(table, '  valid') == ['7', '70.0', '%']
+    assert _row(table, '  rejected') == ['3', 'timeout', '2,', 'format', '1']
+    assert _row(table, 'driven') == ['plan', '7,', 'stop', '7']
 
 
 def test_samples_behind_no_figure_are_named():
@@ -103,7 +114,7 @@ def test_no_line_is_wider_than_the_terminal_and_columns_stay_apart(distance):
     table = closing_table(
         [(name, summary)],
         [(name, summary)],
-        counts=metrics.PlanCounts(10**7, ((name, 10**6),), 10**6),
+        counts=TickCounts(10**7, 10**6, ((name, 10**6),), ((name, 10**6),) * 9),
         latencies=[(name, metrics.Percentiles(1e9, 1e9, 1e9, 10**8))],
     )
     assert max(map(len, table.splitlines())) <= WIDTH

@@ -81,6 +81,16 @@ def test_a_failed_plan_keeps_its_reason_and_says_what_is_driven(record):
     assert item['poses'] is item['history'] is item['ego_pose'] is item['speeds_mps'] is None
 
 
+def test_a_record_holds_the_path_that_is_driven(record, make_driven):
+    item = record(source=Source.STOP)
+    path = make_driven(Source.STOP)
+    assert item['driven'] == {
+        'stamps_ns': list(path.stamps_ns),
+        'poses': path.poses.tolist(),
+        'speeds_mps': path.speeds_mps.tolist(),
+    }
+
+
 def test_every_line_is_ascii_and_one_line(record):
     line = to_json_line(record('naïve\u2028\x85\n東京'))
     assert line.isascii()

@@ -44,13 +44,16 @@ def test_a_preset_names_raw_and_compressed_of_which_one_is_there():
 def test_a_named_camera_that_is_missing_is_said_with_what_there_is():
     with pytest.raises(TopicError) as caught:
         find({'/b': IMAGE, '/a': COMPRESSED, **EGO}, image_topic='/front')
-    assert str(caught.value) == 'need topic /front, the recording has /a, /b'
+    assert str(caught.value) == (
+        'need topic /front (compressed_topic, image_topic), the recording has /a, /b'
+    )
 
 
 def test_named_odometry_is_not_replaced_by_a_twist_unasked():
     with pytest.raises(TopicError) as caught:
         find({'/image': IMAGE, '/velocity': TWIST}, odometry_topic='/ego')
-    said = f'need topic /ego, the recording has /velocity ({TWIST})'
+    said = 'need topic /ego (odometry_topic, twist_topic, pose_topic), '
+    said += f'the recording has /velocity ({TWIST})'
     assert str(caught.value) == said
 
 

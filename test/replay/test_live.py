@@ -105,6 +105,8 @@ def test_live_and_lockstep_give_the_same_plans(bag, tmp_path, options, rate):
     metrics = json.loads((live / 'metrics.json').read_text())
     assert metrics['live'] is True
     assert metrics['complete'] is True
+    header = json.loads((live / 'plans.jsonl').read_text().splitlines()[0])
+    assert header['config_hash'] == metrics['config_hash']
 
 
 def test_a_rosbag1_on_the_tick_with_commands_does_too(tmp_path):

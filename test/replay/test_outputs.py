@@ -142,10 +142,13 @@ def test_metrics_hold_what_was_run_and_how_it_scored(out):
     assert metrics['complete'] is True
     assert len(metrics['config_hash']) == 12
     assert metrics['counts'] == {
-        'plans': 24,
+        'ticks': 24,
+        'missed': 0,
+        'no_input': {'short_history': 9},
+        'plans': 15,
         'valid': 15,
-        'failures': {'short_history': 9},
-        'fallback': 9,
+        'rejected': {},
+        'driven': {'plan': 15, 'none': 9},
     }
     assert set(metrics['baselines']) == {
         'constant-action',

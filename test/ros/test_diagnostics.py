@@ -10,6 +10,7 @@ import pytest
 from emma_planner.planning.fallback import DrivenPath, Source
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.types import (
+    INPUT_REASONS,
     Latency,
     Plan,
     Reason,
@@ -20,7 +21,6 @@ from emma_planner.planning.types import (
 from emma_planner.ros.conversions import Status
 from emma_planner.ros.diagnostics import (
     ERROR,
-    INPUT_REASONS,
     OK,
     STALE,
     WARN,

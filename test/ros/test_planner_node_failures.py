@@ -13,8 +13,7 @@ pytest.importorskip('rclpy')
 from road import Answer, Road, jpeg_bytes, nanoseconds
 from scripted_planner import Gate, ScriptedPlanner, failed, said, straight_plan
 
-from emma_planner.planning.types import Reason
-from emma_planner.ros.diagnostics import INPUT_REASONS
+from emma_planner.planning.types import INPUT_REASONS, Reason
 
 pytestmark = pytest.mark.ros
 WARN, ERROR = b'\x01', b'\x02'
@@ -124,7 +123,9 @@ def test_bad_input_falls_back_to_the_last_plan_and_planning_goes_on(make_road, r
 
 def test_no_image_yet(make_road):
     road = make_road().start()
-    check_failure(without_image(road, 5.0), 'no_image', 'stop', 5.0)
+    answer = without_image(road, 5.0)
+    check_failure(answer, 'no_image', 'stop', 5.0)
+    assert answer.record['detail'].endswith('none yet on image or image/compressed')
     assert road.plan(5.5).reason is None
 
 

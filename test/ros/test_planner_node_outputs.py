@@ -40,6 +40,7 @@ RECORD_KEYS = {
     'detail',
     'fallback',
     'source',
+    'driven',
     'latency_ms',
     'tokens',
     'prompts',

@@ -240,7 +240,7 @@ def test_without_autostart_the_node_waits_unconfigured(start, peer):
 
 
 def run_main(capfd, *arguments: str) -> str:
-    assert main(['planner_node', '--ros-args', *arguments]) == 1
+    assert main(['--ros-args', *arguments]) == 1
     assert not rclpy.ok()
     output = ''.join(capfd.readouterr())
     assert 'Traceback' not in output

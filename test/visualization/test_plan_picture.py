@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from emma_planner.config import PlannerConfig
 from emma_planner.planning.fallback import DrivenPath, Source
 from emma_planner.planning.kinematics import integrate, to_frame
 from emma_planner.planning.types import EgoHistory, Plan, Pose, Reason, Reasoning, Trajectory
+from emma_planner.visualization import plan_picture
 from emma_planner.visualization.plan_picture import camera_of, draw
 
 WIDTH, HEIGHT = 640, 360
@@ -66,6 +68,18 @@ def test_without_camera_info_the_field_of_view_counts(rgb):
     point = np.array([[10.0, 2.0, 0.0]])
     offsets = [abs(float(cam.project(point)[0][0, 0]) - WIDTH / 2) for cam in (wide, narrow)]
     assert offsets[0] < offsets[1]
+
+
+def test_the_text_says_what_is_driven_not_what_was_rejected(rgb, camera, monkeypatch):
+    said = {}
+    monkeypatch.setattr(plan_picture, 'draw_plan', lambda *_, **options: said.update(options))
+    rejected = Plan(0, trajectory(30.0), reason=Reason.IMPLAUSIBLE, detail='need less')
+    stop = replace(driven(4, Source.STOP), speeds_mps=np.array([7.5, 5.0, 2.5, 0.5]))
+    draw(rgb, rejected, stop, history(), camera, 'm')
+    assert said['title'] == '8.0 -> 0.5 m/s, stop'
+    assert said['lines'][-1] == 'red line: the rejected plan'
+    draw(rgb, plan(), driven(), history(), camera, 'm')
+    assert said['title'] == '8.0 -> 8.0 m/s in 5 s'
 
 
 @pytest.mark.parametrize('name', ['k', 'K'])
