@@ -41,7 +41,7 @@ demo: $(READY)
 	  exit 2; fi
 	@echo "==> planning $(BAG)"
 	@$(ISOLATED) $(BIN)/emma replay "$(BAG)" --live --overwrite --out "$(OUT)" \
-	  --set num_threads=1 --set reason_tokens=48 $(DEMO)
+	  $(if $(findstring kitti,$(BAG)),--preset kitti) --set reason_tokens=48 $(DEMO)
 
 lint: $(READY)
 	@echo '==> ruff'

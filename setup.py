@@ -12,7 +12,7 @@ OPENCV = 'opencv-python-headless>=4.5.4,<5'  # 5 changed type codes that convert
 ROS = ['ros-rclpy[fastrtps]>=9.1', 'ros-common-interfaces>=5.5', OPENCV, 'rosbags-image>=0.10']
 MODELS = [
     'torch>=2.6',
-    'transformers>=5.0',
+    'transformers>=5.0,<6',
     'llguidance>=1.3',
     'pillow>=9.0',
     OPENCV,
@@ -21,7 +21,7 @@ MODELS = [
 EXTRAS = {
     'ros': ROS,
     'models': MODELS,
-    'serve': ['transformers[serving]>=5.0', 'pillow>=9.0'],
+    'serve': ['transformers[serving]>=5.0,<6', 'pillow>=9.0'],
     'sim': ['metadrive-simulator==0.4.3', 'panda3d==1.10.13'],
     'train': [*MODELS, 'accelerate>=1.0', 'peft>=0.13', 'datasets>=3.0'],
     'eval': ['nuscenes-devkit>=1.1.11'],
@@ -71,8 +71,8 @@ setup(
     entry_points={
         'console_scripts': [
             'emma = emma_planner.cli:main',
-            'planner_node = emma_planner.ros.planner_node:main',
-            'bag_player = emma_planner.ros.bag_player:main',
+            'planner_node = emma_planner.executables:planner_node',
+            'bag_player = emma_planner.executables:bag_player',
         ],
     },
 )
