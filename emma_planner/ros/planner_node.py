@@ -9,8 +9,6 @@ it. Parameters take effect on configure.
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -21,7 +19,6 @@ from typing import Any
 import rclpy
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.utilities import remove_ros_args
@@ -37,6 +34,7 @@ from emma_planner.ros.images import to_rgb
 from emma_planner.ros.messages import RclpyMessages, message_class
 from emma_planner.ros.parameters import declare_parameters, read_parameters
 from emma_planner.ros.plan_publisher import PlanPublisher
+from emma_planner.ros.run_node import run
 from emma_planner.ros.worker import Done, NewestWinsWorker
 
 HEARTBEAT_S = 1.0
@@ -375,8 +373,20 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
     def log_callback_error(self, err: Exception) -> None:
         """Say what a callback ended in; the node goes on."""
         self.get_logger().error(
-            f'{type(err).__name__} in a callback: {err}', throttle_duration_sec=LOG_EVERY_S
+            f'{type(err).__name__} in a callback: {printable(str(err))}',
+            throttle_duration_sec=LOG_EVERY_S,
         )
+
+    def start(self) -> bool:
+        """Configure and activate, unless a lifecycle manager is to do that.
+
+        :returns: False where a transition failed
+        """
+        if not self.get_parameter('autostart').value:
+            self.get_logger().info('waiting for a lifecycle manager (autostart is false)')
+            return True
+        success = TransitionCallbackReturn.SUCCESS
+        return bool(self.trigger_configure() == success and self.trigger_activate() == success)
 
     # clocks and tear-down
 
@@ -449,21 +459,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'planner_node: {err}', file=sys.stderr)
         rclpy.try_shutdown()
         return 1
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    code = 0
-    try:
-        if not node.get_parameter('autostart').value:
-            node.get_logger().info('waiting for a lifecycle manager (autostart is false)')
-        elif not _start(node):
-            code = int(rclpy.ok())  # told to stop while the model was loading is no failure
-        while code == 0 and rclpy.ok():
-            _spin_once(node, executor)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        _tear_down(node, executor)
-    return code
+    return run(node)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -472,38 +468,6 @@ def _parser() -> argparse.ArgumentParser:
         description='The planner as a lifecycle node. Parameters (config/planner.yaml lists them) '
         'come after --ros-args: -p NAME:=VALUE, --params-file YAML, -r FROM:=TO.',
     )
-
-
-def _tear_down(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
-    # a shell and a launch file each send SIGINT: the second must not cut this short
-    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ended = node.close()
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.try_shutdown()
-    if not ended:
-        # Python would end the thread inside the model's C++ code, which aborts the process
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-    signal.signal(signal.SIGINT, on_interrupt)
-
-
-def _start(node: PlannerNode) -> bool:
-    success = TransitionCallbackReturn.SUCCESS
-    return bool(node.trigger_configure() == success and node.trigger_activate() == success)
-
-
-def _spin_once(node: PlannerNode, executor: SingleThreadedExecutor) -> None:
-    try:
-        executor.spin_once(timeout_sec=1.0)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        raise
-    except Exception as err:  # whatever a message held, the node goes on
-        node.get_logger().error(
-            f'{type(err).__name__} in a callback: {printable(str(err))}',
-            throttle_duration_sec=LOG_EVERY_S,
-        )
 
 
 if __name__ == '__main__':
