@@ -98,6 +98,9 @@ class BagReader:
     def __enter__(self) -> BagReader:
         if not self.path.exists():
             raise BagError(f'{self.path}: need a bag, no such file or folder')
+        if len(several := _rosbag1_files(self.path)) > 1:
+            names = ', '.join(file.name for file in several)
+            raise BagError(f'{self.path}: need one bag, the folder holds {names}')
         try:
             self._reader = _opened(self._container())
         except Exception as err:
@@ -227,7 +230,7 @@ class BagReader:
         A folder without metadata (a recorder killed) stands for its file where there is only one.
         """
         if self.path.is_dir():
-            files = _storage_files(self.path)
+            files = _storage_files(self.path) or _rosbag1_files(self.path)
             alone = len(files) == 1 and not (self.path / 'metadata.yaml').exists()
             return files[0] if alone else self.path
         beside = self.path.parent / 'metadata.yaml'
@@ -311,6 +314,10 @@ def _with_header_of_ros2(types: Any) -> Any:
     fields = get_typestore(Stores.ROS2_HUMBLE).fielddefs[header]
     store.register({**types.fielddefs, header: fields})
     return store
+
+
+def _rosbag1_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob('*.bag')) if folder.is_dir() else []
 
 
 def _storage_files(folder: Path) -> list[Path]:

@@ -286,3 +286,16 @@ def test_an_existing_folder_is_not_written_over(tmp_path):
         BagWriter(tmp_path),
     ):
         pass
+
+
+def test_a_folder_with_one_rosbag1_stands_for_it(tmp_path):
+    bags.write_bag(tmp_path / 'drive', bags.drive(duration_s=1.0), 'rosbag1')
+    with BagReader(tmp_path) as reader:
+        assert reader.is_ros1
+
+
+def test_a_folder_with_several_rosbag1_lists_them(tmp_path):
+    for name in ('b', 'a'):
+        bags.write_bag(tmp_path / name, bags.drive(duration_s=1.0), 'rosbag1')
+    with pytest.raises(BagError, match=r'need one bag, the folder holds a\.bag, b\.bag'):
+        BagReader(tmp_path).__enter__()
