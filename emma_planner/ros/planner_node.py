@@ -452,7 +452,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv if arguments is None else ['planner_node', *arguments]
     try:
-        _parser().parse_args(remove_ros_args(argv)[1:])
+        _parser().parse_args(_not_for_ros(argv))
         rclpy.init(args=argv)
         node = PlannerNode()
     except (ConfigError, RuntimeError) as err:  # RCLError: arguments or parameter file
@@ -460,6 +460,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
         return 1
     return run(node)
+
+
+def _not_for_ros(argv: Sequence[str]) -> list[str]:
+    """Return arguments that ROS does not take; it still swallows ``a:=b`` without --ros-args."""
+    ours = argv[1 : argv.index('--ros-args')] if '--ros-args' in argv else argv[1:]
+    return [*remove_ros_args(argv)[1:], *(item for item in ours if ':=' in item)]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -278,3 +278,18 @@ def test_parameters_of_a_file_may_be_whole_numbers(start, tmp_path):
     process = start(*MODULE, '--ros-args', '--params-file', str(path), '--')
     process.wait_for('no_image')
     check_clean(process, process.stop(signal.SIGTERM))
+
+
+@pytest.mark.parametrize('argument', ['planner:=constant-action', '--what', 'what'])
+def test_an_argument_that_is_not_for_ros_is_wrong_usage(capfd, argument):
+    with pytest.raises(SystemExit) as caught:
+        main([argument])
+    assert caught.value.code == 2
+    assert argument in capfd.readouterr().err
+
+
+def test_help_says_where_parameters_go(capfd):
+    with pytest.raises(SystemExit) as caught:
+        main(['--help'])
+    assert caught.value.code == 0
+    assert '--ros-args: -p NAME:=VALUE' in capfd.readouterr().out
