@@ -20,7 +20,6 @@ from emma_planner.planning.ego_tracks import (
 )
 from emma_planner.planning.kinematics import invert, to_base
 from emma_planner.planning.types import (
-    DT_NS,
     DT_S,
     NS_PER_S,
     NUM_HISTORY,
@@ -38,7 +37,6 @@ POSE_DIFFERENCE_S = 0.2
 TWIST_ZERO_MPS = 1e-3
 POSE_MOVES_M = 0.5
 """A twist below TWIST_ZERO_MPS while the pose moves this far was never filled in."""
-HISTORY_SPAN_NS = (NUM_HISTORY - 1) * DT_NS
 _SAMPLE_S = -np.arange(NUM_HISTORY - 1, -1, -1) * DT_S
 
 

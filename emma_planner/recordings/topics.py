@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from emma_planner.config import PlannerConfig
+from emma_planner.ros.conversions import EGO_READERS
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 CAMERA_INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
-EGO_TYPES = {
-    'odometry': 'nav_msgs/msg/Odometry',
-    'twist': 'geometry_msgs/msg/TwistStamped',
-    'pose': 'geometry_msgs/msg/PoseStamped',
-}
+EGO_TYPES = {kind: message_type for kind, (message_type, _) in EGO_READERS.items()}
+"""Kind of ego motion to message type, the preferred kind first."""
 COMMAND_TYPE = 'std_msgs/msg/String'
 _PREFERRED = ('front', 'color', 'rgb')
 _NOT_PREFERRED = ('depth', 'mask', 'overlay', 'debug', 'segmentation')
