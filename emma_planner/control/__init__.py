@@ -1,0 +1,1 @@
+"""Path and ego motion to steering and acceleration."""

@@ -1,0 +1,1 @@
+"""Closed loop: a simulated world to drive in, an expert, and scores."""
