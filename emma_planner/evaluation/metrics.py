@@ -22,6 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emma_planner.intervals import (
+    NUM_RESAMPLES,
+    Figure,
+    figure_to_json,
+    finite_or_none,
+    mean_figures,
+    ratio,
+)
 from emma_planner.planning.types import DT_S, NUM_STEPS, FloatArray
 
 BoolArray = NDArray[np.bool_]
@@ -32,24 +40,7 @@ MISS_M = 2.0
 """A final displacement above this is a miss [m] (Argoverse, arXiv 1911.02620)."""
 GROSS_M = 10.0
 """An error above this within the first second is a gross failure [m] (OpenEMMA, 2412.15208)."""
-NUM_RESAMPLES = 1000
 _STEPS_PER_S = round(1.0 / DT_S)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A mean over samples with its 95 % bootstrap interval.
-
-    :param mean: NaN where no sample could be scored
-    :param low: lower end; NaN for fewer than two scenes, which tell nothing about their spread
-    :param high: upper end
-    :param n: samples behind the mean
-    """
-
-    mean: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True)
@@ -116,7 +107,7 @@ def summarise(
     :raises ValueError: shapes do not match, a prediction or valid ground truth is not finite
     """
     errors, mask = _checked(predicted, truth, valid)
-    figures = _figures(_columns(errors, mask), scenes, seed, num_resamples)
+    figures = mean_figures(_columns(errors, mask), scenes, seed=seed, num_resamples=num_resamples)
     num = len(HORIZONS_S)
     ends = mask.sum(axis=1)
     scored = int((ends > 0).sum())
@@ -193,7 +184,7 @@ def ade(errors: FloatArray, valid: BoolArray | None = None) -> FloatArray:
     """
     mask = _mask(errors, valid)
     count = mask.sum(axis=1)
-    return _ratio(np.where(mask, errors, 0.0).sum(axis=1), count)
+    return ratio(np.where(mask, errors, 0.0).sum(axis=1), count)
 
 
 def fde(errors: FloatArray, valid: BoolArray | None = None) -> FloatArray:
@@ -225,37 +216,6 @@ def gross_failure(errors: FloatArray, valid: BoolArray | None = None) -> FloatAr
     return np.where(mask.any(axis=1), above, np.nan)
 
 
-def bootstrap(
-    values: FloatArray,
-    scenes: Sequence[Any] | NDArray[Any] | None = None,
-    *,
-    rng: np.random.Generator,
-    num_resamples: int = NUM_RESAMPLES,
-) -> tuple[FloatArray, FloatArray]:
-    """95 % percentile intervals of column means, by drawing whole scenes with replacement.
-
-    Windows of one drive overlap and are no independent samples; their scenes are.
-
-    :param values: ``(N, M)``, NaN where a sample has no value
-    :param scenes: ``(N,)`` scene of each sample; None: each its own
-    :returns: lower and upper ends, ``(M,)`` each; NaN for fewer than two scenes
-    """
-    sums, counts = _per_scene(values, scenes)
-    num_scenes, num_columns = sums.shape
-    nothing = np.full(num_columns, np.nan)
-    if num_scenes < 2:
-        return nothing, nothing
-    order = np.lexsort(np.hstack([sums, counts]).T)  # the result must not depend on the order
-    both = np.hstack([sums, counts])[order]
-    totals = np.empty((num_resamples, 2 * num_columns))
-    for row in totals:
-        drawn = rng.integers(0, num_scenes, size=num_scenes)
-        row[:] = np.bincount(drawn, minlength=num_scenes).astype(np.float64) @ both
-    means = _ratio(totals[:, :num_columns], totals[:, num_columns:])
-    ends = [_quantiles(column) for column in means.T]
-    return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
-
-
 def percentiles(latencies_ms: ArrayLike) -> Percentiles:
     """p50, p95 and p99 of latencies [ms]."""
     values = np.asarray(latencies_ms, dtype=np.float64).ravel()
@@ -276,39 +236,26 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         'unplanned': summary.num_unplanned,
         'l2_m': {
             name: {
-                f'{horizon}s': _figure_to_json(figure)
+                f'{horizon}s': figure_to_json(figure)
                 for horizon, figure in zip(HORIZONS_S, getattr(summary, name), strict=True)
             }
             for name in conventions
         },
-        'ade_m': _figure_to_json(summary.ade),
-        'fde_m': _figure_to_json(summary.fde),
-        'miss_rate': _figure_to_json(summary.miss_rate),
-        'gross_failure_rate': _figure_to_json(summary.gross_failure_rate),
+        'ade_m': figure_to_json(summary.ade),
+        'fde_m': figure_to_json(summary.fde),
+        'miss_rate': figure_to_json(summary.miss_rate),
+        'gross_failure_rate': figure_to_json(summary.gross_failure_rate),
     }
 
 
 def percentiles_to_json(latency: Percentiles) -> dict[str, Any]:
     """Plain values for a JSON file; None without a plan."""
     return {
-        'p50_ms': _number(latency.p50_ms),
-        'p95_ms': _number(latency.p95_ms),
-        'p99_ms': _number(latency.p99_ms),
+        'p50_ms': finite_or_none(latency.p50_ms),
+        'p95_ms': finite_or_none(latency.p95_ms),
+        'p99_ms': finite_or_none(latency.p99_ms),
         'n': latency.n,
     }
-
-
-def _figure_to_json(figure: Figure) -> dict[str, Any]:
-    return {
-        'mean': _number(figure.mean),
-        'low': _number(figure.low),
-        'high': _number(figure.high),
-        'n': figure.n,
-    }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _checked(
@@ -366,53 +313,3 @@ def _columns(errors: FloatArray, mask: BoolArray) -> FloatArray:
     ]
     scores += [rule(errors, mask) for rule in (ade, fde, miss, gross_failure)]
     return np.stack(scores, axis=1)
-
-
-def _figures(
-    columns: FloatArray,
-    scenes: Sequence[Any] | NDArray[Any] | None,
-    seed: int,
-    num_resamples: int,
-) -> list[Figure]:
-    known = np.isfinite(columns)
-    counts = known.sum(axis=0)
-    means = _ratio(np.where(known, columns, 0.0).sum(axis=0), counts)
-    low, high = bootstrap(
-        columns, scenes, rng=np.random.default_rng(seed), num_resamples=num_resamples
-    )
-    rows = zip(means.tolist(), low.tolist(), high.tolist(), counts.tolist(), strict=True)
-    return [Figure(*row) for row in rows]
-
-
-def _per_scene(
-    values: FloatArray, scenes: Sequence[Any] | NDArray[Any] | None
-) -> tuple[FloatArray, FloatArray]:
-    """Sums and counts of the known values per scene, ``(S, M)`` each."""
-    known = np.isfinite(values)
-    filled = np.where(known, values, 0.0)
-    if scenes is None:
-        return filled, known.astype(np.float64)
-    if len(scenes) != len(values):
-        raise ValueError(f'scenes: need {len(values)} labels, got {len(scenes)}')
-    labels, group = np.unique(np.asarray(scenes), return_inverse=True)
-    shape = (len(labels), values.shape[1])
-    sums, counts = np.zeros(shape), np.zeros(shape)
-    np.add.at(sums, group.ravel(), filled)
-    np.add.at(counts, group.ravel(), known.astype(np.float64))
-    return sums, counts
-
-
-def _quantiles(values: FloatArray) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return math.nan, math.nan
-    low, high = np.percentile(finite, (2.5, 97.5)).tolist()
-    return low, high
-
-
-def _ratio(numerator: FloatArray, denominator: ArrayLike) -> FloatArray:
-    """Quotient, NaN where the denominator is 0."""
-    below = np.asarray(denominator, dtype=np.float64)
-    nothing = np.full(numerator.shape, np.nan)
-    np.divide(numerator, below, out=nothing, where=below > 0)
-    return nothing

@@ -14,10 +14,10 @@ from emma_planner.evaluation.metrics import (
     GROSS_M,
     HORIZONS_S,
     MISS_M,
-    Figure,
     Percentiles,
     Summary,
 )
+from emma_planner.intervals import Figure
 
 WIDTH = 100
 NAME_WIDTH = 22
