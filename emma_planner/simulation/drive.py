@@ -34,6 +34,7 @@ class InfractionKind(str, Enum):
     DEVIATION = 'deviation'
     BLOCKED = 'blocked'
     TIMEOUT = 'timeout'
+    SCENARIO_TIMEOUT = 'scenario_timeout'
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Infraction:
 
     :param at_fault: the ego caused it (moved into what it hit; NAVSIM's and alpasim's sense)
     :param detail: one line for people
+    :param ego_stood: a collision while the ego stood, which the CARLA leaderboard does not count
     """
 
     kind: InfractionKind
@@ -52,6 +54,7 @@ class Infraction:
     at_fault: bool
     actor: str
     detail: str
+    ego_stood: bool = False
 
 
 @dataclass(frozen=True, eq=False)
