@@ -69,7 +69,7 @@ def _lane(start: str, end: str, index: int, lane: Any) -> Lane:
 
 def _block(start: str, end: str) -> tuple[str, int]:
     """Read letter and number of the block out of node names such as ``-2X1_0_`` or ``>>>``."""
-    for node in sorted((start, end), key=lambda node: _number(node), reverse=True):
+    for node in sorted((start, end), key=_number, reverse=True):
         name = node.lstrip('-')
         if name[:1].isdigit():
             digits = len(name) - len(name.lstrip('0123456789'))

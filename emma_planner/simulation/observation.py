@@ -89,8 +89,7 @@ class Light:
 class RouteSpan:
     """A part of the route of one kind.
 
-    :param kind: ``straight``, ``curve``, ``roundabout``, ``junction``, ``ramp``, ``merge``,
-        ``split``
+    :param kind: of its lanes, see :class:`~emma_planner.simulation.road_graph.Lane`
     :param command: the route command that holds in it (``follow lane``, ``turn left``, ...)
     """
 
@@ -108,6 +107,7 @@ class Route:
     :param s_m: ``(N,)`` distance along the points [m]
     :param left_m: ``(N,)`` room for the ego's direction to the left of the line [m]
     :param right_m: ``(N,)`` the same to the right [m]
+    :param speed_limits_mps: ``(N,)`` posted
     :param lane_width_m: width of one lane [m]
     """
 
@@ -115,8 +115,8 @@ class Route:
     s_m: FloatArray
     left_m: FloatArray
     right_m: FloatArray
+    speed_limits_mps: FloatArray
     lane_width_m: float
-    speed_limit_mps: float
     spans: tuple[RouteSpan, ...]
 
     @property
