@@ -11,21 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from emma_planner.assemble import build_inputs
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.ego_tracks import EgoTracks
-from emma_planner.planning.planner import Planner, failed_plan, plan_snapshot
-from emma_planner.planning.types import NS_PER_S, InputError
-from emma_planner.recordings.bags import MAX_SILENCE_NS, BagMessage, BagReader
+from emma_planner.planning.planner import Planner
+from emma_planner.planning.types import NS_PER_S
+from emma_planner.recordings.bags import MAX_SILENCE_NS, BagReader
 from emma_planner.recordings.topics import InputTopics
 from emma_planner.replay.outputs import BagOutputs
-from emma_planner.ros.conversions import EGO_READERS, stamp_of
-from emma_planner.ros.diagnostics import Counters
-from emma_planner.ros.images import to_rgb
-from emma_planner.ros.plan_publisher import PlanPublisher
-
-NAME = 'planner'
-"""The live node's default name, so that both bags read alike."""
+from emma_planner.ros.conversions import EGO_READERS
+from emma_planner.ros.stepped_planner import SteppedPlanner
 
 
 def read_ego_motion(reader: BagReader, topics: InputTopics, tracks: EgoTracks) -> None:
@@ -49,23 +43,12 @@ class LockStep:
     def __init__(
         self, planner: Planner, config: PlannerConfig, topics: InputTopics, outputs: BagOutputs
     ) -> None:
-        self._planner = planner
+        self._planner = SteppedPlanner(planner, config, outputs.topics, outputs.make)
         self._topics = topics
         self._roles = topics.names()
         self._period_ns = round(NS_PER_S / config.rate_hz)
         self._next_tick_ns = 0
-        self._inputs = build_inputs(config)
-        self._counters = Counters()
         self._outputs = outputs
-        self._publisher = PlanPublisher(
-            outputs.topics,
-            outputs.make,
-            self._inputs,
-            self._counters,
-            config,
-            name=NAME,
-            model=planner.name,
-        )
 
     def run(
         self,
@@ -85,7 +68,7 @@ class LockStep:
         for message in reader.messages(set(self._roles)):
             if not every_image:
                 yield from self._ticks_until(message.log_ns - 1)
-            self._receive(message)
+            self._planner.receive(self._roles[message.topic], message.decode())
             on_progress(message.log_ns)
             if every_image and message.topic == self._topics.image:
                 yield self._tick(message.log_ns)
@@ -102,28 +85,6 @@ class LockStep:
     def _tick_after(self, time_ns: int) -> int:
         return (time_ns // self._period_ns + 1) * self._period_ns
 
-    def _receive(self, message: BagMessage) -> None:
-        role = self._roles[message.topic]
-        decoded = message.decode()
-        if role == 'image':
-            self._counters.images += 1
-            self._inputs.add_image(stamp_of(decoded.header), decoded)
-        elif role == 'camera_info':
-            self._publisher.camera_info = decoded
-        elif role == 'command':
-            self._inputs.command = decoded.data
-        else:
-            self._counters.ego_messages += 1
-            self._inputs.add_ego(EGO_READERS[role][1](decoded), role)
-
     def _tick(self, tick_ns: int) -> dict[str, Any]:
-        self._counters.ticks += 1
         self._outputs.now_ns = tick_ns
-        try:
-            snapshot = self._inputs.snapshot(tick_ns)
-        except InputError as err:
-            return self._publisher.publish(None, failed_plan(tick_ns, err), tick_ns)
-        plan = plan_snapshot(self._planner, snapshot, to_rgb)
-        self._counters.planned += 1
-        self._counters.valid += plan.valid
-        return self._publisher.publish(snapshot, plan, tick_ns)
+        return self._planner.publish(self._planner.plan(tick_ns), tick_ns)

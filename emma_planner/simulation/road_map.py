@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
+from emma_planner.simulation.road_graph import Lane, RoadGraph
 
 
 class LineKind(str, Enum):
@@ -46,6 +47,30 @@ class RoadMap:
     def __post_init__(self) -> None:
         lanes = tuple(_points(lane, 3, 'lane outline') for lane in self.lanes)
         object.__setattr__(self, 'lanes', lanes)
+
+
+def road_map_of(graph: RoadGraph) -> RoadMap:
+    """Return the outlines of all lanes and the lines between them."""
+    lanes = sorted(graph.lanes.values(), key=lambda lane: lane.id)
+    lines = []
+    for lane in lanes:
+        for side, kind in ((1.0, lane.left_line), (-1.0, lane.right_line)):
+            # between two lanes both know the same line
+            if kind == 'broken' and side > 0.0 and lane.index > 0:
+                continue
+            if kind != 'none':
+                drawn = LineKind.BROKEN if kind == 'broken' else LineKind.SOLID
+                lines.append(LaneLine(_beside(lane, side * lane.width_m / 2), drawn))
+    outlines = tuple(
+        np.concatenate([_beside(lane, lane.width_m / 2), _beside(lane, -lane.width_m / 2)[::-1]])
+        for lane in lanes
+    )
+    return RoadMap(outlines, tuple(lines))
+
+
+def _beside(lane: Lane, offset_m: float) -> FloatArray:
+    normal = np.column_stack([-np.sin(lane.yaw_rad), np.cos(lane.yaw_rad)])
+    return lane.points + offset_m * normal
 
 
 def _points(values: Any, least: int, name: str) -> FloatArray:

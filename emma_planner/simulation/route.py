@@ -95,7 +95,8 @@ def plan_route(
     wanted = np.linspace(0.0, s_m[-1] - END_MARGIN_M, max(2, int(s_m[-1] - END_MARGIN_M) + 1))
 
     def at(values: list[FloatArray]) -> FloatArray:
-        return np.interp(wanted, s_m, np.concatenate(values)[keep])
+        resampled: FloatArray = np.interp(wanted, s_m, np.concatenate(values)[keep])
+        return resampled
 
     route = Route(
         points=np.column_stack([np.interp(wanted, s_m, line[:, k]) for k in (0, 1)]),

@@ -1,0 +1,245 @@
+"""The world: one interface to the simulator.
+
+``reset(scenario)`` and ``step(control)`` give an :class:`Observation`: the front camera, the ego's
+motion, the route command, and the ground truth. The map, the physics of the ego and the pictures
+are MetaDrive's; everybody else is moved by :class:`Population`. One world per process: the
+simulator's engine is a singleton.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emma_planner.control.control import Control
+from emma_planner.planning.types import ByteArray, Pose
+from emma_planner.simulation import metadrive_adaptation as adaptation
+from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.metadrive_bodies import (
+    STEP_S,
+    SUBSTEPS,
+    ActorBodies,
+    EgoBody,
+)
+from emma_planner.simulation.metadrive_roads import read_roads
+from emma_planner.simulation.observation import (
+    Actor,
+    ActorKind,
+    LaneTruth,
+    Observation,
+    Route,
+    Truth,
+    VehicleShape,
+)
+from emma_planner.simulation.population import Place, Population
+from emma_planner.simulation.road_graph import locate
+from emma_planner.simulation.road_map import RoadMap, road_map_of
+from emma_planner.simulation.route import command_at, exits_of, plan_route
+from emma_planner.simulation.scenario import Scenario
+from emma_planner.simulation.scenery import Scenery
+from emma_planner.simulation.surface import RoadSurface, footprint
+
+__all__ = ['STEP_S', 'World', 'WorldError']
+
+START_NS = 1_000_000_000
+"""Simulated time at the start; ROS takes a clock of 0 for unset."""
+STEP_NS = round(STEP_S * 1e9)
+SETTLE_STEPS = 10
+"""The car drops onto its springs first."""
+START_M = 5.0
+"""Middle of the ego along the first lane."""
+HORIZON_M = 120.0
+"""Actors farther than this are not told."""
+NEARBY_M = 40.0
+ARRIVAL_M = 0.5
+STANDING_MPS = 0.5
+
+
+class WorldError(Exception):
+    """The simulator cannot run here, or is not used as it must be."""
+
+
+class World:
+    """A road with others on it, and the ego to drive.
+
+    :param camera: front camera, None for a world without pictures
+    :raises WorldError: the simulator is not installed, of another version, or cannot render here
+    """
+
+    _open = False
+
+    def __init__(self, camera: CameraSettings | None = None) -> None:
+        if World._open:
+            raise WorldError('need one world per process, got a second one before close()')
+        try:
+            self._env = adaptation.make_env(camera)
+        except adaptation.AdaptationError as err:
+            raise WorldError(str(err)) from err
+        World._open = True
+        self._camera = camera
+        self._bodies: ActorBodies | None = None
+        self._scenery: Scenery | None = None
+
+    @property
+    def vehicle(self) -> VehicleShape:
+        """Size of the ego."""
+        return self._ego.shape
+
+    @property
+    def roads(self) -> RoadMap:
+        """Lanes and lines, to draw."""
+        return self._road_map
+
+    @property
+    def place(self) -> Place:
+        """Lanes and route of this drive."""
+        return self._place
+
+    def reset(self, scenario: Scenario, *, render: bool = False) -> Observation:
+        """Build a scenario's world and return what is seen at its start.
+
+        :raises WorldError: the simulator cannot build it
+        """
+        self._clear()
+        vehicle = adaptation.reset(self._env, scenario.seed, scenario.blocks, scenario.lane_count)
+        self._ego = EgoBody(vehicle)
+        self._place = self._build_place(scenario)
+        self._surface = RoadSurface(self._place.graph)
+        self._road_map = road_map_of(self._place.graph)
+        self._bodies = ActorBodies(self._env.engine)
+        self._time_ns = START_NS
+        self._route_s_m = 0.0
+        self._settle()
+        pose, _, _ = self._ego.motion()
+        self._population = Population(scenario, self._place, pose, self.vehicle)
+        self._actors = self._population.actors()
+        self._bodies.place(self._actors)
+        self._bodies.advance(1.0)
+        if self._camera is not None:
+            self._scenery = Scenery(self._env.engine, scenario, self._population)
+        return self._observe(render=render)
+
+    def step(self, control: Control, *, render: bool = False) -> Observation:
+        """Drive for one step of :data:`STEP_S`.
+
+        :param render: whether the camera is looked at
+        """
+        if self._bodies is None:
+            raise WorldError('need reset() before step()')
+        pose, speed, _ = self._ego.motion()
+        self._population.step(STEP_S, pose, speed, self._route_s_m)
+        self._actors = self._population.actors()
+        self._bodies.place(self._actors)
+        self._ego.drive(control)
+        for k in range(SUBSTEPS):
+            self._bodies.advance((k + 1) / SUBSTEPS)
+            self._env.engine.step_physics_world()
+        self._time_ns += STEP_NS
+        return self._observe(render=render)
+
+    def close(self) -> None:
+        """Free the simulator."""
+        if World._open:
+            self._clear()
+            self._env.close()
+            World._open = False
+
+    def _clear(self) -> None:
+        if self._scenery is not None:
+            self._scenery.clear()
+            self._scenery = None
+        if self._bodies is not None:
+            self._bodies.clear()
+            self._bodies = None
+
+    def _settle(self) -> None:
+        self._ego.drive(Control(0.0, 0.0, -1.0))
+        for _ in range(SETTLE_STEPS * SUBSTEPS):
+            self._env.engine.step_physics_world()
+
+    def _build_place(self, scenario: Scenario) -> Place:
+        graph = read_roads(self._env.current_map)
+        rng = np.random.default_rng(scenario.seed)
+        pose, _, _ = self._ego.motion()
+        start = graph.nearest(pose.x_m, pose.y_m, pose.yaw_rad)
+        exits = exits_of(graph, start)
+        end = exits[int(rng.integers(len(exits)))]
+        s, _ = start.locate(pose.x_m, pose.y_m)
+        route, steps = plan_route(graph, start, s, end)
+        return Place(graph, route, steps)
+
+    def _observe(self, *, render: bool) -> Observation:
+        pose, speed, yaw_rate = self._ego.motion()
+        route = self._place.route
+        self._route_s_m, offset = _locate(route, pose, self._route_s_m)
+        return Observation(
+            stamp_ns=self._time_ns,
+            pose=pose,
+            speed_mps=speed,
+            yaw_rate_radps=yaw_rate,
+            command=command_at(route, self._route_s_m),
+            image=self._picture(pose) if render else None,
+            arrived=self._arrived(offset),
+            truth=self._truth(pose, offset),
+        )
+
+    def _arrived(self, offset_m: float) -> bool:
+        route = self._place.route
+        on_route = -route.right_m[-1] <= offset_m <= route.left_m[-1]
+        return bool(on_route and self._route_s_m >= route.length_m - ARRIVAL_M)
+
+    def _truth(self, pose: Pose, offset_m: float) -> Truth:
+        assert self._bodies is not None
+        near = tuple(
+            actor
+            for actor in self._actors
+            if np.hypot(actor.pose.x_m - pose.x_m, actor.pose.y_m - pose.y_m) < HORIZON_M
+        )
+        return Truth(
+            route=self._place.route,
+            route_s_m=self._route_s_m,
+            route_d_m=offset_m,
+            lane=self._lane(pose),
+            actors=near,
+            lights=self._population.lights(),
+            contacts=self._bodies.touching(self._ego.node),
+            nearby_speed_mps=_nearby_speed(pose, near),
+        )
+
+    def _lane(self, pose: Pose) -> LaneTruth:
+        lane, s, offset, on_lane = self._surface.lane_at(pose)
+        turned = (pose.yaw_rad - lane.place(s)[2] + np.pi) % (2 * np.pi) - np.pi
+        return LaneTruth(
+            index=lane.index,
+            count=len(self._place.graph.roads[lane.road]),
+            width_m=lane.width_m,
+            offset_m=offset,
+            heading_error_rad=float(turned),
+            on_road=self._surface.on_road(footprint(pose, self.vehicle)),
+            in_lane=on_lane,
+        )
+
+    def _picture(self, pose: Pose) -> ByteArray:
+        if self._camera is None or self._scenery is None:
+            raise WorldError('need a world with a camera to render, got one without')
+        self._scenery.update(self._population)
+        return adaptation.render(self._env.engine, self._camera)
+
+
+def _locate(route: Route, pose: Pose, last_s_m: float) -> tuple[float, float]:
+    """Project onto the route near where the ego was: the route may cross itself."""
+    first, last = np.searchsorted(route.s_m, (last_s_m - 10.0, last_s_m + 30.0))
+    window = slice(max(0, int(first) - 1), int(last) + 2)
+    return locate(route.points[window], route.s_m[window], pose.x_m, pose.y_m)
+
+
+def _nearby_speed(pose: Pose, actors: tuple[Actor, ...]) -> float:
+    """Mean speed of moving cars around that go the ego's way [m/s], NaN when there is none."""
+    speeds = [
+        actor.speed_mps
+        for actor in actors
+        if actor.kind is ActorKind.VEHICLE
+        and actor.speed_mps > STANDING_MPS
+        and np.hypot(actor.pose.x_m - pose.x_m, actor.pose.y_m - pose.y_m) < NEARBY_M
+        and np.cos(actor.pose.yaw_rad - pose.yaw_rad) > np.cos(np.pi / 4)
+    ]
+    return float(np.mean(speeds)) if speeds else float('nan')
