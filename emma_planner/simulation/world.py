@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from emma_planner.control.control import Control
-from emma_planner.planning.types import ByteArray, Pose
+from emma_planner.planning.types import NS_PER_S, ByteArray, Pose
 from emma_planner.simulation import metadrive_adaptation as adaptation
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.metadrive_bodies import (
@@ -20,6 +20,7 @@ from emma_planner.simulation.metadrive_bodies import (
     ActorBodies,
     EgoBody,
 )
+from emma_planner.simulation.metadrive_env import make_env, reset_env
 from emma_planner.simulation.metadrive_roads import read_roads
 from emma_planner.simulation.observation import (
     Actor,
@@ -42,14 +43,15 @@ __all__ = ['STEP_S', 'World', 'WorldError']
 
 START_NS = 1_000_000_000
 """Simulated time at the start; ROS takes a clock of 0 for unset."""
-STEP_NS = round(STEP_S * 1e9)
+STEP_NS = round(STEP_S * NS_PER_S)
+BEGIN_NS = START_NS + 5 * NS_PER_S
+"""Until then the ego stands and everybody waits: planners need 4.5 s of history."""
 SETTLE_STEPS = 10
 """The car drops onto its springs first."""
-START_M = 5.0
-"""Middle of the ego along the first lane."""
 HORIZON_M = 120.0
 """Actors farther than this are not told."""
 NEARBY_M = 40.0
+HOLD = Control(steering_angle_rad=0.0, speed_mps=0.0, acceleration_mps2=-3.0)
 ARRIVAL_M = 0.5
 STANDING_MPS = 0.5
 
@@ -71,7 +73,7 @@ class World:
         if World._open:
             raise WorldError('need one world per process, got a second one before close()')
         try:
-            self._env = adaptation.make_env(camera)
+            self._env = make_env(camera)
         except adaptation.AdaptationError as err:
             raise WorldError(str(err)) from err
         World._open = True
@@ -100,9 +102,11 @@ class World:
         :raises WorldError: the simulator cannot build it
         """
         self._clear()
-        vehicle = adaptation.reset(self._env, scenario.seed, scenario.blocks, scenario.lane_count)
+        rng = np.random.default_rng(scenario.seed)
+        lane = int(rng.integers(scenario.lane_count))
+        vehicle = reset_env(self._env, scenario.seed, scenario.blocks, scenario.lane_count, lane)
         self._ego = EgoBody(vehicle)
-        self._place = self._build_place(scenario)
+        self._place = self._build_place(rng)
         self._surface = RoadSurface(self._place.graph)
         self._road_map = road_map_of(self._place.graph)
         self._bodies = ActorBodies(self._env.engine)
@@ -119,14 +123,17 @@ class World:
         return self._observe(render=render)
 
     def step(self, control: Control, *, render: bool = False) -> Observation:
-        """Drive for one step of :data:`STEP_S`.
+        """Drive for one step of :data:`STEP_S`; before :data:`BEGIN_NS` the brakes hold.
 
         :param render: whether the camera is looked at
         """
         if self._bodies is None:
             raise WorldError('need reset() before step()')
-        pose, speed, _ = self._ego.motion()
-        self._population.step(STEP_S, pose, speed, self._route_s_m)
+        if self._time_ns < BEGIN_NS:
+            control = HOLD
+        else:
+            pose, speed, _ = self._ego.motion()
+            self._population.step(STEP_S, pose, speed, self._route_s_m)
         self._actors = self._population.actors()
         self._bodies.place(self._actors)
         self._ego.drive(control)
@@ -152,13 +159,12 @@ class World:
             self._bodies = None
 
     def _settle(self) -> None:
-        self._ego.drive(Control(0.0, 0.0, -1.0))
+        self._ego.drive(HOLD)
         for _ in range(SETTLE_STEPS * SUBSTEPS):
             self._env.engine.step_physics_world()
 
-    def _build_place(self, scenario: Scenario) -> Place:
+    def _build_place(self, rng: np.random.Generator) -> Place:
         graph = read_roads(self._env.current_map)
-        rng = np.random.default_rng(scenario.seed)
         pose, _, _ = self._ego.motion()
         start = graph.nearest(pose.x_m, pose.y_m, pose.yaw_rad)
         exits = exits_of(graph, start)
