@@ -18,8 +18,8 @@ import numpy as np
 from emma_planner.planning.types import ByteArray
 
 WEBP_QUALITY = 58
-WEBP_METHOD = 4
-"""Effort of the encoder, 0 to 6."""
+WEBP_METHOD = 2
+"""Effort of the encoder, 0 to 6; 4 takes twice the time for 4 % less."""
 MP4_CODECS = ('avc1', 'vp09', 'mp4v')
 """H.264 plays everywhere, but the OpenCV wheels of PyPI (4.14 and 5.0) carry no encoder for it;
 VP9, which they have, plays in browsers; MPEG-4 part 2 in desktop players only."""

@@ -30,7 +30,7 @@ _SPELLED = str.maketrans(
         '\u2019': "'",
         '\u2013': '-',
         '\u2014': '-',
-        '\u2011': '-',
+        '\u2010': '-',
         '\u2212': '-',
         '\u201c': '"',
         '\u201d': '"',
@@ -43,7 +43,7 @@ _KEPT = '\u00b0\u00b1'
 
 def printable(text: str) -> str:
     """Text on one line, in letters that the font has; ``?`` for those with no near one."""
-    plain = unicodedata.normalize('NFKD', ' '.join(text.split()).translate(_SPELLED))
+    plain = unicodedata.normalize('NFKD', ' '.join(text.split())).translate(_SPELLED)
     plain = ''.join(letter for letter in plain if not unicodedata.combining(letter))
     return ''.join(letter if ' ' <= letter <= '~' or letter in _KEPT else '?' for letter in plain)
 
