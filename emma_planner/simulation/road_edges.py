@@ -1,0 +1,58 @@
+"""How far places are from the lanes, and how wide the whole road is: for what stands beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emma_planner.planning.types import FloatArray
+from emma_planner.simulation.road_graph import RoadGraph
+
+MARCH_M = 0.1
+WIDEST_M = 30.0
+GAP_M = 0.6
+"""A strip between two lanes narrower than this belongs to the road."""
+CHUNK = 256
+
+
+class RoadEdges:
+    """The outline of all lanes of a map.
+
+    :param graph: its lanes
+    """
+
+    def __init__(self, graph: RoadGraph) -> None:
+        lanes = list(graph.lanes.values())
+        self._start = np.concatenate([lane.points[:-1] for lane in lanes])
+        self._step = np.concatenate([np.diff(lane.points, axis=0) for lane in lanes])
+        self._squared = (self._step**2).sum(axis=1)
+        halves = [np.full(len(lane.points) - 1, lane.width_m / 2) for lane in lanes]
+        self._half = np.concatenate(halves)
+
+    def clearance(self, points: FloatArray) -> FloatArray:
+        """Return distance from points ``(N, 2)`` to the nearest lane's edge [m], < 0 on a lane."""
+        parts = [self._clearance(points[k : k + CHUNK]) for k in range(0, len(points), CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def across(self, x_m: float, y_m: float, yaw_rad: float) -> tuple[float, float]:
+        """Return distances [m] from a place on a road to its outer edges, both directions taken.
+
+        :param yaw_rad: along the road
+        :returns: to the left, to the right
+        """
+        away = np.arange(0.0, WIDEST_M, MARCH_M)
+        normal = np.array([-np.sin(yaw_rad), np.cos(yaw_rad)])
+        sides = []
+        for side in (1.0, -1.0):
+            clear = self.clearance(np.array([x_m, y_m]) + side * away[:, None] * normal)
+            off = clear > GAP_M / 2
+            first = int(np.argmax(off)) if off.any() else len(away) - 1
+            sides.append(float(away[first] - max(clear[first], 0.0)))
+        return sides[0], sides[1]
+
+    def _clearance(self, points: FloatArray) -> FloatArray:
+        apart = points[:, None, :] - self._start[None]
+        fraction = np.clip((apart * self._step).sum(axis=2) / self._squared, 0.0, 1.0)
+        away = apart - fraction[..., None] * self._step
+        distances = np.hypot(away[..., 0], away[..., 1]) - self._half
+        nearest: FloatArray = distances.min(axis=1)
+        return nearest
