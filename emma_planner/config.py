@@ -1,7 +1,7 @@
-"""Every parameter of the planner in one dataclass, and how it is read from YAML.
+"""Every parameter of the planner in one dataclass, and how such a dataclass is read from YAML.
 
-The node declares these as ROS parameters, the commands read the same YAML, and
-``config/planner.yaml`` lists each with unit and range; a test holds them equal. Knows no ROS.
+A node declares its :class:`Parameters` as ROS parameters, the commands read the same YAML, and a
+file of ``config/`` lists each with unit and range; a test holds them equal. Knows no ROS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -25,7 +25,7 @@ class ConfigError(Exception):
     """A configuration that cannot be used; the message names key, need and value."""
 
 
-def _param(
+def parameter(
     default: Any,
     doc: str,
     *,
@@ -34,135 +34,22 @@ def _param(
     high: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
+    """Declare a field of :class:`Parameters` with its default and meaning.
+
+    :param low: smallest value, of a number
+    :param high: largest value
+    :param choices: all values, of a word
+    """
     metadata = {'doc': doc, 'unit': unit, 'low': low, 'high': high, 'choices': choices}
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
-class PlannerConfig:
-    """Parameters of the planner; metadata carries unit, range and meaning."""
+class Parameters:
+    """Values that check themselves against type, range and choices of their fields.
 
-    # planner and model
-    planner: str = _param(
-        'mllm',
-        'who plans: the model or a kinematic baseline',
-        choices=('mllm', 'constant-action', 'constant-velocity', 'half-acceleration'),
-    )
-    model: str = _param(
-        UNTRAINED,
-        'checkpoint folder, hub id, http(s):// address of an OpenAI-compatible server, or '
-        "'untrained' / 'untrained:<architecture>'",
-    )
-    server_model: str = _param('', "model name at the server; '' takes the only one it lists")
-    device: str = _param('auto', "torch device: 'auto', 'cpu', 'cuda', 'cuda:1', ...")
-    dtype: str = _param(
-        'auto', 'weights in memory', choices=('auto', 'float32', 'bfloat16', 'float16')
-    )
-    num_threads: int = _param(
-        0,
-        'CPU threads of torch; 0 is one for models below 50 M parameters, else its default',
-        unit='threads',
-        low=0,
-        high=256,
-    )
-    action_format: str = _param(
-        'auto',
-        'how the model writes actions; auto takes tokens where the vocabulary has them',
-        choices=('auto', 'text', 'tokens'),
-    )
-    use_reasoning: bool = _param(True, 'ask for the chain of thought before the plan')
-    reason_tokens: int = _param(
-        96, 'token budget of the chain of thought', unit='tokens', low=1, high=4096
-    )
-    temperature: float = _param(
-        0.0, 'sampling temperature; 0 is greedy', unit='1', low=0.0, high=2.0
-    )
-    seed: int = _param(0, 'seed of sampling and of untrained weights', low=0, high=2**31 - 1)
-    image_max_width_px: int = _param(
-        0, 'wider images are scaled down before the model; 0 keeps', unit='px', low=0, high=8192
-    )
-    image_max_height_px: int = _param(
-        0, 'higher images are scaled down before the model; 0 keeps', unit='px', low=0, high=8192
-    )
-    request_timeout_s: float = _param(
-        30.0, 'server: longest wait for one reply', unit='s', low=0.1, high=600.0
-    )
-    request_retries: int = _param(
-        2, 'server: tries after the first, with exponential back-off', low=0, high=10
-    )
-    # timing
-    rate_hz: float = _param(2.0, 'plans per second of ROS time', unit='Hz', low=0.1, high=50.0)
-    deadline_s: float = _param(
-        5.0,
-        'a plan not ready this long after its tick is a failure',
-        unit='s',
-        low=0.05,
-        high=600.0,
-    )
-    image_max_age_s: float = _param(
-        0.5, 'an older image at the tick is stale', unit='s', low=0.01, high=60.0
-    )
-    odometry_max_age_s: float = _param(
-        0.5, 'ego motion may end this long before t0', unit='s', low=0.01, high=60.0
-    )
-    odometry_max_gap_s: float = _param(
-        1.0, 'longest gap inside the history', unit='s', low=0.05, high=60.0
-    )
-    fallback_max_age_s: float = _param(
-        3.0, 'the last valid path is driven on for this long', unit='s', low=0.0, high=5.0
-    )
-    # ego motion
-    odometry_source: str = _param(
-        'auto',
-        'where speed and yaw rate come from; auto takes the twist unless it stays zero '
-        'while the pose moves',
-        choices=('auto', 'twist', 'pose'),
-    )
-    standstill_speed_mps: float = _param(
-        0.5, 'below this speed curvature is held and decays to 0', unit='m/s', low=0.01, high=5.0
-    )
-    # limits of a plausible plan
-    max_speed_mps: float = _param(60.0, 'highest plausible speed', unit='m/s', low=1.0, high=150.0)
-    max_acceleration_mps2: float = _param(
-        10.0, 'highest plausible |acceleration|', unit='m/s^2', low=0.5, high=50.0
-    )
-    max_lateral_acceleration_mps2: float = _param(
-        10.0, 'highest plausible |speed^2 curvature|', unit='m/s^2', low=0.5, high=50.0
-    )
-    max_curvature_1pm: float = _param(
-        0.35, 'highest plausible |curvature|', unit='1/m', low=0.01, high=10.0
-    )
-    # topics and messages
-    image_topic: str = _param('image', 'sensor_msgs/Image')
-    compressed_topic: str = _param('image/compressed', 'sensor_msgs/CompressedImage')
-    camera_info_topic: str = _param('camera_info', 'sensor_msgs/CameraInfo')
-    odometry_topic: str = _param('odometry', 'nav_msgs/Odometry')
-    twist_topic: str = _param('twist', 'geometry_msgs/TwistStamped')
-    pose_topic: str = _param('pose', 'geometry_msgs/PoseStamped')
-    command_topic: str = _param('command', 'std_msgs/String: route command')
-    default_command: str = _param('follow lane', 'route command until one is received')
-    target_speed_unit: str = _param(
-        'mps', 'unit of target_speed; CARLA wants km/h', choices=('mps', 'kmh')
-    )
-    # camera mounting, for the overlay
-    camera_x_m: float = _param(1.5, 'camera ahead of base_link', unit='m', low=-10.0, high=10.0)
-    camera_y_m: float = _param(0.0, 'camera left of base_link', unit='m', low=-5.0, high=5.0)
-    camera_z_m: float = _param(1.5, 'camera above the road', unit='m', low=0.1, high=10.0)
-    camera_pitch_deg: float = _param(
-        0.0, 'camera pitch, down positive', unit='deg', low=-90.0, high=90.0
-    )
-    camera_yaw_deg: float = _param(
-        0.0, 'camera yaw, left positive', unit='deg', low=-180.0, high=180.0
-    )
-    camera_fov_deg: float = _param(
-        90.0,
-        'horizontal field of view where no camera_info comes',
-        unit='deg',
-        low=10.0,
-        high=170.0,
-    )
-    # life cycle
-    autostart: bool = _param(True, 'configure and activate the node by itself')
+    :raises ConfigError: wrong type or out of range
+    """
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -172,6 +59,138 @@ class PlannerConfig:
         """Short hash over all parameters, for logs."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+Config = TypeVar('Config', bound=Parameters)
+
+
+@dataclass(frozen=True)
+class PlannerConfig(Parameters):
+    """Parameters of the planner; metadata carries unit, range and meaning."""
+
+    # planner and model
+    planner: str = parameter(
+        'mllm',
+        'who plans: the model or a kinematic baseline',
+        choices=('mllm', 'constant-action', 'constant-velocity', 'half-acceleration'),
+    )
+    model: str = parameter(
+        UNTRAINED,
+        'checkpoint folder, hub id, http(s):// address of an OpenAI-compatible server, or '
+        "'untrained' / 'untrained:<architecture>'",
+    )
+    server_model: str = parameter('', "model name at the server; '' takes the only one it lists")
+    device: str = parameter('auto', "torch device: 'auto', 'cpu', 'cuda', 'cuda:1', ...")
+    dtype: str = parameter(
+        'auto', 'weights in memory', choices=('auto', 'float32', 'bfloat16', 'float16')
+    )
+    num_threads: int = parameter(
+        0,
+        'CPU threads of torch; 0 is one for models below 50 M parameters, else its default',
+        unit='threads',
+        low=0,
+        high=256,
+    )
+    action_format: str = parameter(
+        'auto',
+        'how the model writes actions; auto takes tokens where the vocabulary has them',
+        choices=('auto', 'text', 'tokens'),
+    )
+    use_reasoning: bool = parameter(True, 'ask for the chain of thought before the plan')
+    reason_tokens: int = parameter(
+        96, 'token budget of the chain of thought', unit='tokens', low=1, high=4096
+    )
+    temperature: float = parameter(
+        0.0, 'sampling temperature; 0 is greedy', unit='1', low=0.0, high=2.0
+    )
+    seed: int = parameter(0, 'seed of sampling and of untrained weights', low=0, high=2**31 - 1)
+    image_max_width_px: int = parameter(
+        0, 'wider images are scaled down before the model; 0 keeps', unit='px', low=0, high=8192
+    )
+    image_max_height_px: int = parameter(
+        0, 'higher images are scaled down before the model; 0 keeps', unit='px', low=0, high=8192
+    )
+    request_timeout_s: float = parameter(
+        30.0, 'server: longest wait for one reply', unit='s', low=0.1, high=600.0
+    )
+    request_retries: int = parameter(
+        2, 'server: tries after the first, with exponential back-off', low=0, high=10
+    )
+    # timing
+    rate_hz: float = parameter(2.0, 'plans per second of ROS time', unit='Hz', low=0.1, high=50.0)
+    deadline_s: float = parameter(
+        5.0,
+        'a plan not ready this long after its tick is a failure',
+        unit='s',
+        low=0.05,
+        high=600.0,
+    )
+    image_max_age_s: float = parameter(
+        0.5, 'an older image at the tick is stale', unit='s', low=0.01, high=60.0
+    )
+    odometry_max_age_s: float = parameter(
+        0.5, 'ego motion may end this long before t0', unit='s', low=0.01, high=60.0
+    )
+    odometry_max_gap_s: float = parameter(
+        1.0, 'longest gap inside the history', unit='s', low=0.05, high=60.0
+    )
+    fallback_max_age_s: float = parameter(
+        3.0, 'the last valid path is driven on for this long', unit='s', low=0.0, high=5.0
+    )
+    # ego motion
+    odometry_source: str = parameter(
+        'auto',
+        'where speed and yaw rate come from; auto takes the twist unless it stays zero '
+        'while the pose moves',
+        choices=('auto', 'twist', 'pose'),
+    )
+    standstill_speed_mps: float = parameter(
+        0.5, 'below this speed curvature is held and decays to 0', unit='m/s', low=0.01, high=5.0
+    )
+    # limits of a plausible plan
+    max_speed_mps: float = parameter(
+        60.0, 'highest plausible speed', unit='m/s', low=1.0, high=150.0
+    )
+    max_acceleration_mps2: float = parameter(
+        10.0, 'highest plausible |acceleration|', unit='m/s^2', low=0.5, high=50.0
+    )
+    max_lateral_acceleration_mps2: float = parameter(
+        10.0, 'highest plausible |speed^2 curvature|', unit='m/s^2', low=0.5, high=50.0
+    )
+    max_curvature_1pm: float = parameter(
+        0.35, 'highest plausible |curvature|', unit='1/m', low=0.01, high=10.0
+    )
+    # topics and messages
+    image_topic: str = parameter('image', 'sensor_msgs/Image')
+    compressed_topic: str = parameter('image/compressed', 'sensor_msgs/CompressedImage')
+    camera_info_topic: str = parameter('camera_info', 'sensor_msgs/CameraInfo')
+    odometry_topic: str = parameter('odometry', 'nav_msgs/Odometry')
+    twist_topic: str = parameter('twist', 'geometry_msgs/TwistStamped')
+    pose_topic: str = parameter('pose', 'geometry_msgs/PoseStamped')
+    command_topic: str = parameter('command', 'std_msgs/String: route command')
+    default_command: str = parameter('follow lane', 'route command until one is received')
+    target_speed_unit: str = parameter(
+        'mps', 'unit of target_speed; CARLA wants km/h', choices=('mps', 'kmh')
+    )
+    # camera mounting, for the overlay
+    camera_x_m: float = parameter(1.5, 'camera ahead of base_link', unit='m', low=-10.0, high=10.0)
+    camera_y_m: float = parameter(0.0, 'camera left of base_link', unit='m', low=-5.0, high=5.0)
+    camera_z_m: float = parameter(1.5, 'camera above the road', unit='m', low=0.1, high=10.0)
+    camera_pitch_deg: float = parameter(
+        0.0, 'camera pitch, down positive', unit='deg', low=-90.0, high=90.0
+    )
+    camera_yaw_deg: float = parameter(
+        0.0, 'camera yaw, left positive', unit='deg', low=-180.0, high=180.0
+    )
+    camera_fov_deg: float = parameter(
+        90.0,
+        'horizontal field of view where no camera_info comes',
+        unit='deg',
+        low=10.0,
+        high=170.0,
+    )
+    # life cycle
+    autostart: bool = parameter(True, 'configure and activate the node by itself')
 
 
 def _checked(item: Any, value: Any) -> Any:
@@ -204,19 +223,29 @@ def load_config(
     :param base: values where neither says anything; None for the defaults
     :raises ConfigError: file not readable, unknown key, wrong type or out of range
     """
+    return load_parameters(base or PlannerConfig(), path, overrides)
+
+
+def load_parameters(
+    base: Config, path: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Config:
+    """Read a parameter file of any node; :func:`load_config` is this for the planner's.
+
+    :param base: values where neither file nor overrides say anything
+    """
     values = dict(_read(path)) if path is not None else {}
     values.update(overrides or {})
     values.pop('use_sim_time', None)
     source = str(path) if path else 'options'
-    return update_config(base or PlannerConfig(), values, source)
+    return update_config(base, values, source)
 
 
-def update_config(config: PlannerConfig, values: Mapping[str, Any], source: str) -> PlannerConfig:
+def update_config(config: Config, values: Mapping[str, Any], source: str) -> Config:
     """Replace values by name.
 
     :raises ConfigError: unknown key (with the nearest valid name), wrong type or out of range
     """
-    known = [item.name for item in fields(PlannerConfig)]
+    known = [item.name for item in fields(config)]
     for key in values:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)

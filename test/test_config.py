@@ -10,17 +10,34 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emma_planner.config import ConfigError, PlannerConfig, load_config, update_config
+from emma_planner.config import (
+    ConfigError,
+    PlannerConfig,
+    load_config,
+    load_parameters,
+    update_config,
+)
+from emma_planner.control.config import FollowerConfig
 
-PLANNER_YAML = Path(__file__).parents[1] / 'config' / 'planner.yaml'
-FIELDS = fields(PlannerConfig)
-each = pytest.mark.parametrize('item', FIELDS, ids=lambda item: item.name)
+ROOT = Path(__file__).parents[1]
+PLANNER_YAML = ROOT / 'config' / 'planner.yaml'
+FILES = {PlannerConfig: PLANNER_YAML, FollowerConfig: ROOT / 'config' / 'follower.yaml'}
+SOURCES = {
+    PlannerConfig: 'emma_planner/config.py',
+    FollowerConfig: 'emma_planner/control/config.py',
+}
+each_kind = pytest.mark.parametrize('kind', FILES, ids=lambda kind: kind.__name__)
+each = pytest.mark.parametrize(
+    ('kind', 'item'),
+    [(kind, item) for kind in FILES for item in fields(kind)],
+    ids=lambda value: getattr(value, 'name', ''),
+)
 
 
-def _comments() -> dict[str, str]:
+def _comments(path: Path) -> dict[str, str]:
     """Comment lines right above each key, joined."""
     comments, lines = {}, []
-    for line in PLANNER_YAML.read_text(encoding='utf-8').splitlines():
+    for line in path.read_text(encoding='utf-8').splitlines():
         if match := re.match(r' +# (.*)', line):
             lines.append(match.group(1))
             continue
@@ -49,19 +66,27 @@ def _error(path: Path) -> str:
     return message.removeprefix(f'{path}: ')
 
 
-def test_the_file_lists_every_parameter_with_its_default_in_order():
-    values = yaml.safe_load(PLANNER_YAML.read_text(encoding='utf-8'))['/**']['ros__parameters']
-    assert list(values.items()) == list(asdict(PlannerConfig()).items())
-    assert [type(value) for value in values.values()] == [type(item.default) for item in FIELDS]
+@each_kind
+def test_the_file_lists_every_parameter_with_its_default_in_order(kind: type):
+    values = yaml.safe_load(FILES[kind].read_text(encoding='utf-8'))['/**']['ros__parameters']
+    assert list(values.items()) == list(asdict(kind()).items())
+    assert [type(value) for value in values.values()] == [
+        type(item.default) for item in fields(kind)
+    ]
 
 
-def test_loading_the_file_gives_the_defaults():
+@each_kind
+def test_loading_the_file_gives_the_defaults(kind: type):
+    assert load_parameters(kind(), FILES[kind]) == kind()
+
+
+def test_the_planner_is_what_is_loaded_where_nothing_is_said():
     assert load_config(PLANNER_YAML) == load_config() == PlannerConfig()
 
 
 @each
-def test_the_file_states_meaning_unit_and_range(item: Field):
-    comment = _comments()[item.name]
+def test_the_file_states_meaning_unit_and_range(kind: type, item: Field):
+    comment = _comments(FILES[kind])[item.name]
     doc, unit, low, high, choices = (
         item.metadata[key] for key in ('doc', 'unit', 'low', 'high', 'choices')
     )
@@ -74,42 +99,44 @@ def test_the_file_states_meaning_unit_and_range(item: Field):
         assert comment.endswith('; one of ' + ', '.join(choices))
 
 
-def test_the_file_is_grouped_as_the_dataclass_is():
-    source = Path(PLANNER_YAML.parents[1], 'emma_planner', 'config.py').read_text()
-    body = source[source.index('class PlannerConfig') : source.index('def __post_init__')]
+@each_kind
+def test_the_file_is_grouped_as_the_dataclass_is(kind: type):
+    source = (ROOT / SOURCES[kind]).read_text(encoding='utf-8')
+    body = source[source.index(f'class {kind.__name__}') :]
     headings = re.findall(r'^    # (.*)$', body, re.MULTILINE)
-    text = PLANNER_YAML.read_text(encoding='utf-8')
+    text = FILES[kind].read_text(encoding='utf-8')
     positions = [text.index(f'    # {name[0].upper()}{name[1:]}\n\n') for name in headings]
     assert len(positions) == 7
     assert positions == sorted(positions)
 
 
 @each
-def test_numbers_have_a_range_and_quantities_a_unit(item: Field):
+def test_numbers_have_a_range_and_quantities_a_unit(kind: type, item: Field):
     if type(item.default) is float:
         assert item.metadata['unit']
     if type(item.default) in (int, float):
         assert item.metadata['low'] <= item.default <= item.metadata['high']
     suffixes = {'_mps': 'm/s', '_mps2': 'm/s^2', '_1pm': '1/m', '_s': 's', '_m': 'm'}
-    suffixes |= {'_hz': 'Hz', '_deg': 'deg', '_px': 'px'}
+    suffixes |= {'_hz': 'Hz', '_deg': 'deg', '_px': 'px', '_rad': 'rad', '_radps': 'rad/s'}
+    suffixes |= {'_mps3': 'm/s^3', '_1ps': '1/s', '_1ps2': '1/s^2'}
     for suffix, unit in suffixes.items():
         if item.name.endswith(suffix):
             assert item.metadata['unit'] == unit
 
 
 @each
-def test_a_value_outside_its_range_or_choices_is_refused(item: Field):
+def test_a_value_outside_its_range_or_choices_is_refused(kind: type, item: Field):
     meta = item.metadata
     if meta['choices']:
         with pytest.raises(ConfigError, match=f"{item.name}: need one of .*, got 'magic'"):
-            replace(PlannerConfig(), **{item.name: 'magic'})
+            replace(kind(), **{item.name: 'magic'})
     elif meta['low'] is not None:
-        kind = type(item.default)
+        number = type(item.default)
         for bound in (meta['low'], meta['high']):
-            replace(PlannerConfig(), **{item.name: kind(bound)})
-        for outside in (kind(meta['low'] - 1), kind(meta['high'] + 1)):
+            replace(kind(), **{item.name: number(bound)})
+        for outside in (number(meta['low'] - 1), number(meta['high'] + 1)):
             with pytest.raises(ConfigError, match=f'{item.name}: need .* to .*, got'):
-                replace(PlannerConfig(), **{item.name: outside})
+                replace(kind(), **{item.name: outside})
 
 
 def test_messages_name_key_need_unit_and_value(write):

@@ -1,4 +1,4 @@
-"""The planner's parameters as ROS parameters: declared, ranged, checked when they are set.
+"""A node's parameters as ROS parameters: declared, ranged, checked when they are set.
 
 Takes a node by its methods. A parameter that is given but not known ends the start with the
 nearest valid name, since rclpy would ignore it without a word.
@@ -7,7 +7,7 @@ nearest valid name, since rclpy would ignore it without a word.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -17,39 +17,43 @@ from rcl_interfaces.msg import (
     SetParametersResult,
 )
 
-from emma_planner.config import ConfigError, PlannerConfig, update_config
+from emma_planner.config import Config, ConfigError, update_config
 
 _OF_ROS = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
 """Parameters that every node has."""
 
 
-def declare_parameters(node: Any, given: Mapping[str, Any]) -> None:
+def declare_parameters(node: Any, kind: type[Config], given: Mapping[str, Any]) -> None:
     """Declare every parameter with its meaning, unit and range.
 
     :param node: an rclpy node
+    :param kind: the dataclass that holds its parameters
     :param given: parameter overrides of the command line and of files
     :raises ConfigError: unknown name, wrong type or out of range
     """
     ours = {name: value for name, value in given.items() if not name.startswith(_OF_ROS)}
-    config = update_config(PlannerConfig(), ours, 'parameters')
-    for item in fields(PlannerConfig):
+    config = update_config(kind(), ours, 'parameters')
+    for item in fields(kind):
         node.declare_parameter(
             item.name, getattr(config, item.name), _descriptor(item), ignore_override=True
         )
-    node.add_on_set_parameters_callback(lambda changes: _check(node, changes))
+    node.add_on_set_parameters_callback(lambda changes: _check(node, kind, changes))
 
 
-def read_parameters(node: Any) -> PlannerConfig:
-    """Return the parameters as they are set now."""
-    names = [item.name for item in fields(PlannerConfig)]
-    return PlannerConfig(**{name: node.get_parameter(name).value for name in names})
+def read_parameters(node: Any, kind: type[Config]) -> Config:
+    """Return the parameters as they are set now.
+
+    :param kind: as it was declared
+    """
+    names = [item.name for item in fields(kind)]
+    return kind(**{name: node.get_parameter(name).value for name in names})
 
 
-def _check(node: Any, changes: Sequence[Any]) -> SetParametersResult:
-    names = {item.name for item in fields(PlannerConfig)}
+def _check(node: Any, kind: type[Config], changes: Sequence[Any]) -> SetParametersResult:
+    names = {item.name for item in fields(kind)}
     values = {change.name: change.value for change in changes if change.name in names}
     try:
-        update_config(PlannerConfig(**asdict(read_parameters(node))), values, 'parameters')
+        update_config(read_parameters(node, kind), values, 'parameters')
     except ConfigError as err:
         return SetParametersResult(successful=False, reason=str(err))
     return SetParametersResult(successful=True)

@@ -92,7 +92,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         super().__init__('planner', **options)
         given = {name: value.value for name, value in self._parameter_overrides.items()}
         try:
-            declare_parameters(self, given)
+            declare_parameters(self, PlannerConfig, given)
         except ConfigError:
             self.destroy_node()
             raise
@@ -116,7 +116,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read parameters, load the model, create publishers."""
         try:
-            self._config = read_parameters(self)
+            self._config = read_parameters(self, PlannerConfig)
             self.get_logger().info(f'loading {self._config.planner} {self._config.model}')
             self._planner = build_planner(self._config)
         except (ConfigError, PlanningError) as err:

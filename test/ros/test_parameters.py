@@ -34,7 +34,7 @@ def make_node(context) -> Iterator[Callable[..., Node]]:
 
     def make(**given) -> Node:
         nodes.append(rclpy.create_node('parameters', context=context))
-        declare_parameters(nodes[-1], given)
+        declare_parameters(nodes[-1], PlannerConfig, given)
         return nodes[-1]
 
     yield make
@@ -45,7 +45,7 @@ def make_node(context) -> Iterator[Callable[..., Node]]:
 @pytest.fixture(scope='module')
 def declared(context) -> Iterator[Node]:
     node = rclpy.create_node('declared', context=context)
-    declare_parameters(node, {})
+    declare_parameters(node, PlannerConfig, {})
     yield node
     node.destroy_node()
 
@@ -64,7 +64,7 @@ def test_every_parameter_is_declared_with_default_meaning_unit_and_range(declare
 
 def test_values_are_read_back_as_they_were_given(make_node):
     given = {'rate_hz': 4.0, 'planner': 'constant-velocity', 'seed': 7, 'autostart': False}
-    assert read_parameters(make_node(**given)) == PlannerConfig(**given)
+    assert read_parameters(make_node(**given), PlannerConfig) == PlannerConfig(**given)
 
 
 def test_parameters_of_every_ros_node_are_let_through(make_node):
@@ -91,7 +91,7 @@ def test_what_is_given_wrong_is_refused_with_the_cure(make_node, given, said):
 
 def test_a_whole_number_serves_where_a_float_is_needed(make_node):
     node = make_node(rate_hz=4)
-    assert read_parameters(node).rate_hz == 4.0
+    assert read_parameters(node, PlannerConfig).rate_hz == 4.0
     assert node.get_parameter('rate_hz').type_ is Parameter.Type.DOUBLE
 
 
@@ -110,11 +110,11 @@ def test_what_is_set_wrong_at_run_time_is_refused_with_a_reason(make_node, name,
     (result,) = node.set_parameters([Parameter(name, value=value)])
     assert not result.successful
     assert said in result.reason
-    assert read_parameters(node) == PlannerConfig()
+    assert read_parameters(node, PlannerConfig) == PlannerConfig()
 
 
 def test_what_is_set_right_at_run_time_is_taken(make_node):
     node = make_node()
     (result,) = node.set_parameters([Parameter('rate_hz', value=5.0)])
     assert result.successful
-    assert read_parameters(node).rate_hz == 5.0
+    assert read_parameters(node, PlannerConfig).rate_hz == 5.0
