@@ -120,7 +120,7 @@ def path_message(make: MessageFactory, driven: DrivenPath, stamp_ns: int) -> Any
         make(
             'geometry_msgs/msg/PoseStamped',
             header=header_message(make, pose_ns, driven.frame_id),
-            pose=_pose_message(make, x, y, yaw),
+            pose=pose_message(make, x, y, yaw),
         )
         for pose_ns, (x, y, yaw) in zip(driven.stamps_ns, driven.poses.tolist(), strict=True)
     ]
@@ -128,7 +128,8 @@ def path_message(make: MessageFactory, driven: DrivenPath, stamp_ns: int) -> Any
     return make('nav_msgs/msg/Path', header=header, poses=poses)
 
 
-def _pose_message(make: MessageFactory, x_m: float, y_m: float, yaw_rad: float) -> Any:
+def pose_message(make: MessageFactory, x_m: float, y_m: float, yaw_rad: float) -> Any:
+    """geometry_msgs/Pose on the ground."""
     return make(
         'geometry_msgs/msg/Pose',
         position=make('geometry_msgs/msg/Point', x=float(x_m), y=float(y_m), z=0.0),
@@ -252,7 +253,7 @@ def _marker(
         id=number,
         type=kind,
         action=action,
-        pose=_pose_message(make, *at, 0.0),
+        pose=pose_message(make, *at, 0.0),
         scale=make('geometry_msgs/msg/Vector3', x=PATH_WIDTH_M, y=0.0, z=1.0),
         color=make('std_msgs/msg/ColorRGBA', r=red, g=green, b=blue, a=0.9),
         lifetime=make('builtin_interfaces/msg/Duration', sec=2, nanosec=0),
