@@ -1,0 +1,113 @@
+"""Independent tasks over processes: one here, several here, or a Ray cluster.
+
+The same worker runs the same tasks everywhere, each task from its own seed, so results do not
+depend on how many workers there are or which one took a task.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+Task = TypeVar('Task')
+Result = TypeVar('Result')
+
+
+class FanOutError(Exception):
+    """Workers cannot be started, or one was lost."""
+
+
+def fan_out(
+    run: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: int = 1,
+    ray_address: str | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Run all tasks and hand out results as they come.
+
+    :param run: a function of a module (it is sent to other processes)
+    :param workers: processes at once
+    :param ray_address: of a Ray cluster, ``local`` starts one here; None for processes
+    :returns: number of the task, and its result
+    :raises FanOutError: Ray is not installed or not reachable; a worker died
+    """
+    if ray_address is not None:
+        yield from _over_ray(run, tasks, workers, ray_address)
+    elif workers == 1 or len(tasks) == 1:
+        for number, task in enumerate(tasks):
+            yield number, run(task)
+    else:
+        yield from _over_processes(run, tasks, workers)
+
+
+def _over_processes(
+    run: Callable[[Task], Result], tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[int, Result]]:
+    # spawn: a forked copy of torch's threads or of the simulator's engine hangs
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+        numbers: dict[Future[Result], int] = {
+            pool.submit(run, task): number for number, task in enumerate(tasks)
+        }
+        try:
+            for future in as_completed(numbers):
+                yield numbers[future], future.result()
+        except BrokenProcessPool as err:
+            raise FanOutError('need all workers to the end, got one that died') from err
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _over_ray(
+    run: Callable[[Task], Result], tasks: Sequence[Task], workers: int, address: str
+) -> Iterator[tuple[int, Result]]:
+    ray = _connect(address, workers)
+    # one process for all tasks of a worker: the simulator starts once
+    actor_class = ray.remote(num_cpus=1)(_RayWorker)
+    actors = [actor_class.remote() for _ in range(min(workers, len(tasks)))]
+    waiting = list(enumerate(tasks))
+    running: dict[Any, tuple[int, Any]] = {}
+    try:
+        for actor in actors:
+            number, task = waiting.pop(0)
+            running[actor.run.remote(run, task)] = (number, actor)
+        while running:
+            done, _ = ray.wait(list(running))
+            number, actor = running.pop(done[0])
+            try:
+                result = ray.get(done[0])
+            except ray.exceptions.RayActorError as err:
+                raise FanOutError('need all workers to the end, got one that died') from err
+            if waiting:
+                following, task = waiting.pop(0)
+                running[actor.run.remote(run, task)] = (following, actor)
+            yield number, result
+    finally:
+        ray.shutdown()
+
+
+class _RayWorker:
+    """Runs tasks in one process of the cluster."""
+
+    def run(self, run: Callable[[Any], Any], task: Any) -> Any:
+        """Run one task."""
+        return run(task)
+
+
+def _connect(address: str, workers: int) -> Any:
+    try:
+        import ray
+    except ImportError as err:
+        raise FanOutError("need Ray for --ray: pip install 'emma_planner[scale]'") from err
+    try:
+        if address == 'local':
+            ray.init(address='local', num_cpus=workers, include_dashboard=False)
+        else:
+            ray.init(address=address)
+    except Exception as err:
+        raise FanOutError(f'need a Ray cluster at {address}, got: {err}') from err
+    return ray
