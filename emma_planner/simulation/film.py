@@ -33,8 +33,8 @@ class FilmWriter:
         self._path = path
         self._vehicle = vehicle
         self._camera = film_camera(camera)
-        self._every_ns = round(every_s * NS_PER_S)
         self._file = open_film(path, WIDTH_PX, HEIGHT_PX, every_s)
+        self._every_ns = round(every_s * NS_PER_S)
         self._start_ns: int | None = None
         self._next_ns: int | None = None
         self._driven: list[tuple[float, float]] = []

@@ -20,6 +20,8 @@ from emma_planner.planning.types import ByteArray
 WEBP_QUALITY = 58
 WEBP_METHOD = 2
 """Effort of the encoder, 0 to 6; 4 takes twice the time for 4 % less."""
+SHORTEST_S, LONGEST_S = 0.02, 60.0
+"""A frame's time: browsers show none shorter; longer ones are no moving picture."""
 MP4_CODECS = ('avc1', 'vp09', 'mp4v')
 """H.264 plays everywhere, but the OpenCV wheels of PyPI (4.14 and 5.0) carry no encoder for it;
 VP9, which they have, plays in browsers; MPEG-4 part 2 in desktop players only."""
@@ -50,8 +52,10 @@ def open_film(path: Path, width: int, height: int, every_s: float) -> FilmFile:
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         raise FilmError(f'{path}: need a film named *{" or *".join(kinds)}, got {path.suffix!r}')
-    if not every_s > 0.0:
-        raise FilmError(f'{path}: need more than 0 s between frames, got {every_s:g}')
+    if not SHORTEST_S <= every_s <= LONGEST_S:
+        raise FilmError(
+            f'{path}: need {SHORTEST_S:g} to {LONGEST_S:g} s between frames, got {every_s:g}'
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return kind(path, width, height, every_s)
