@@ -72,6 +72,7 @@ setup(
         'console_scripts': [
             'emma = emma_planner.cli:main',
             'planner_node = emma_planner.executables:planner_node',
+            'follower_node = emma_planner.executables:follower_node',
             'bag_player = emma_planner.executables:bag_player',
         ],
     },

@@ -15,6 +15,11 @@ def planner_node() -> int:
     return _run('planner_node')
 
 
+def follower_node() -> int:
+    """Run :mod:`emma_planner.ros.follower_node`."""
+    return _run('follower_node')
+
+
 def bag_player() -> int:
     """Run :mod:`emma_planner.ros.bag_player`."""
     return _run('bag_player')

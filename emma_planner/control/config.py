@@ -54,13 +54,13 @@ class FollowerConfig(Parameters):
         2.0, 'braking that holds the standing car', unit='m/s^2', low=0.0, high=6.0
     )
     speed_gain_1ps: float = parameter(
-        1.0, 'acceleration per error in speed', unit='1/s', low=0.0, high=10.0
+        1.5, 'acceleration per error in speed', unit='1/s', low=0.0, high=10.0
     )
     speed_integral_gain_1ps2: float = parameter(
-        0.1, 'acceleration per summed error in speed', unit='1/s^2', low=0.0, high=10.0
+        0.3, 'acceleration per summed error in speed', unit='1/s^2', low=0.0, high=10.0
     )
     position_gain_1ps: float = parameter(
-        0.3, 'speed per distance behind the path', unit='1/s', low=0.0, high=5.0
+        0.5, 'speed per distance behind the path', unit='1/s', low=0.0, high=5.0
     )
     # timing
     path_timeout_s: float = parameter(

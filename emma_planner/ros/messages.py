@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import array
 import importlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
-from emma_planner.planning.types import ByteArray
+from emma_planner.planning.types import ByteArray, FloatArray
 
 _DTYPES = {'byte': 'uint8', 'char': 'uint8', 'octet': 'uint8'}
 """Base types of ROS that numpy calls otherwise."""
@@ -34,6 +35,10 @@ class MessageFactory(Protocol):
         """Return the value for a field of type ``uint8[]``."""
         ...
 
+    def floats(self, values: Sequence[float]) -> Any:
+        """Return the value for a field of type ``float64[]``."""
+        ...
+
 
 class RclpyMessages:
     """Messages that rclpy publishes."""
@@ -51,6 +56,10 @@ class RclpyMessages:
         data = array.array('B')
         data.frombytes(np.ascontiguousarray(values).tobytes())
         return data
+
+    def floats(self, values: Sequence[float]) -> array.array[float]:
+        """rclpy wants an array('d')."""
+        return array.array('d', values)
 
 
 class BagMessages:
@@ -92,6 +101,10 @@ class BagMessages:
     def data(self, values: ByteArray) -> ByteArray:
         """rosbags wants a flat array."""
         return np.ascontiguousarray(values).reshape(-1)
+
+    def floats(self, values: Sequence[float]) -> FloatArray:
+        """rosbags wants a flat array."""
+        return np.array(values, dtype=np.float64)
 
 
 @lru_cache(maxsize=64)

@@ -13,15 +13,13 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import wraps
 from typing import Any
 
 import rclpy
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.utilities import remove_ros_args
 
 from emma_planner.assemble import build_inputs, build_planner
 from emma_planner.config import ConfigError, PlannerConfig
@@ -31,8 +29,9 @@ from emma_planner.planning.types import NS_PER_S, InputError, Plan, PlanningErro
 from emma_planner.ros.conversions import EGO_READERS, printable, stamp_of
 from emma_planner.ros.diagnostics import Counters
 from emma_planner.ros.images import to_rgb
+from emma_planner.ros.managed_node import LOG_EVERY_S, ManagedNode, logged, not_for_ros
 from emma_planner.ros.messages import RclpyMessages, message_class
-from emma_planner.ros.parameters import declare_parameters, read_parameters
+from emma_planner.ros.parameters import read_parameters
 from emma_planner.ros.plan_publisher import PlanPublisher
 from emma_planner.ros.run_node import run
 from emma_planner.ros.worker import Done, NewestWinsWorker
@@ -40,7 +39,6 @@ from emma_planner.ros.worker import Done, NewestWinsWorker
 HEARTBEAT_S = 1.0
 STOP_WORKER_S = 3.0
 """Longest wait for a running inference when the node stops; nothing can interrupt it."""
-LOG_EVERY_S = 5.0
 IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 EGO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE_QOS = QoSProfile(depth=10)
@@ -58,24 +56,7 @@ _OUTPUTS = {
 }
 
 
-_Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
-
-
-def _logged(transition: _Transition) -> _Transition:
-    """Log what ends a transition: rclpy goes to error processing without a word."""
-
-    @wraps(transition)
-    def run(node: PlannerNode, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return transition(node, state)
-        except Exception as err:
-            node.get_logger().error(f'{transition.__name__}: {type(err).__name__}: {err}')
-            raise
-
-    return run
-
-
-class PlannerNode(LifecycleNode):  # type: ignore[misc]
+class PlannerNode(ManagedNode):
     """Plans at a fixed rate and publishes path, target speed, reasoning and diagnostics.
 
     :raises ConfigError: a parameter is unknown, of the wrong type or out of range
@@ -89,13 +70,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
     _counters: Counters
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('planner', **options)
-        given = {name: value.value for name, value in self._parameter_overrides.items()}
-        try:
-            declare_parameters(self, PlannerConfig, given)
-        except ConfigError:
-            self.destroy_node()
-            raise
+        super().__init__('planner', PlannerConfig, **options)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._lock = threading.Lock()
         self._config = PlannerConfig()
@@ -112,7 +87,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
 
     # life cycle
 
-    @_logged
+    @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read parameters, load the model, create publishers."""
         try:
@@ -129,7 +104,7 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self.get_logger().info(f'configured with {self._planner.name}')
         return super().on_configure(state)
 
-    @_logged
+    @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create subscriptions, timers and the worker."""
         if self._worker is not None and not self._stop_worker(0.0):
@@ -160,19 +135,19 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         self._start_timers()
         return TransitionCallbackReturn.SUCCESS
 
-    @_logged
+    @logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop planning: destroy what on_activate created."""
         self._stop()
         return super().on_deactivate(state)
 
-    @_logged
+    @logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Destroy what on_configure created."""
         self._release()
         return super().on_cleanup(state)
 
-    @_logged
+    @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Destroy everything."""
         self._stop()
@@ -370,24 +345,6 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
                 throttle_time_source_type=self._steady_clock,
             )
 
-    def log_callback_error(self, err: Exception) -> None:
-        """Say what a callback ended in; the node goes on."""
-        self.get_logger().error(
-            f'{type(err).__name__} in a callback: {printable(str(err))}',
-            throttle_duration_sec=LOG_EVERY_S,
-        )
-
-    def start(self) -> bool:
-        """Configure and activate, unless a lifecycle manager is to do that.
-
-        :returns: False where a transition failed
-        """
-        if not self.get_parameter('autostart').value:
-            self.get_logger().info('waiting for a lifecycle manager (autostart is false)')
-            return True
-        success = TransitionCallbackReturn.SUCCESS
-        return bool(self.trigger_configure() == success and self.trigger_activate() == success)
-
     # clocks and tear-down
 
     def close(self) -> bool:
@@ -397,14 +354,6 @@ class PlannerNode(LifecycleNode):  # type: ignore[misc]
         """
         self._stop()
         return self._worker is None
-
-    def destroy_node(self) -> None:
-        """Destroy the node with its state machine, which rclpy leaves to the garbage collector.
-
-        Until then its DDS participant lives on, with its threads and shared memory.
-        """
-        super().destroy_node()
-        self._state_machine = None
 
     def _period_ns(self) -> int:
         return round(NS_PER_S / self._config.rate_hz)
@@ -452,7 +401,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv if arguments is None else ['planner_node', *arguments]
     try:
-        _parser().parse_args(_not_for_ros(argv))
+        _parser().parse_args(not_for_ros(argv))
         rclpy.init(args=argv)
         node = PlannerNode()
     except (ConfigError, RuntimeError) as err:  # RCLError: arguments or parameter file
@@ -460,12 +409,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
         return 1
     return run(node)
-
-
-def _not_for_ros(argv: Sequence[str]) -> list[str]:
-    """Return arguments that ROS does not take; it still swallows ``a:=b`` without --ros-args."""
-    ours = argv[1 : argv.index('--ros-args')] if '--ros-args' in argv else argv[1:]
-    return [*remove_ros_args(argv)[1:], *(item for item in ours if ':=' in item)]
 
 
 def _parser() -> argparse.ArgumentParser:
