@@ -12,13 +12,13 @@ from emma_planner.planning.types import FloatArray
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """A pinhole camera without distortion.
+    """A pinhole camera without distortion, pixel centres at whole numbers.
 
     :param width: of the picture [px]
     :param height: of the picture [px]
     :param fov_deg: horizontal opening angle
     :param position_m: x, y, z in base_link: rear axle on the ground, x forward, y left, z up
-    :param pitch_deg: positive looks up
+    :param pitch_deg: down positive
     """
 
     width: int = 640
@@ -51,13 +51,13 @@ class CameraSettings:
 
     @property
     def cx(self) -> float:
-        """Column of the optical axis [px]; 0 is the left edge of the picture."""
-        return self.width / 2.0
+        """Column of the optical axis [px]."""
+        return (self.width - 1) / 2.0
 
     @property
     def cy(self) -> float:
-        """Row of the optical axis [px]; 0 is the upper edge of the picture."""
-        return self.height / 2.0
+        """Row of the optical axis [px]."""
+        return (self.height - 1) / 2.0
 
     @property
     def intrinsics(self) -> FloatArray:

@@ -1,0 +1,84 @@
+"""Every adaptation of the simulator, for MetaDrive 0.4.3 with Panda3D 1.10.
+
+MetaDrive builds the map and moves the ego; it does not draw. Its own picture costs seconds of CPU a
+frame without a GPU, gigabytes of memory, and assets that it downloads at the first start: the
+wheel has none, and the download runs even without rendering. The camera's picture is drawn by
+:mod:`emma_planner.simulation.scene` instead, and physics is the same with and without it.
+
+- nothing is downloaded (``BaseEngine.try_pull_asset`` is replaced)
+- outcomes do not depend on earlier drives: no object is reused, no map is kept
+- no sensor, no window, no interface
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.rasterizer import RenderingError, open_pipe
+
+PACKAGE = 'metadrive-simulator'
+VERSION = '0.4.3'
+"""What this module knows."""
+ERRORS_ONLY = 40
+"""Level of the standard library's logging."""
+
+
+class AdaptationError(Exception):
+    """The simulator cannot run here."""
+
+
+def prepare(camera: CameraSettings | None) -> dict[str, Any]:
+    """Adapt the simulator in this process and return its configuration.
+
+    :param camera: what will be rendered, None for physics alone, which needs no EGL
+    :returns: entries for ``MetaDriveEnv``
+    :raises AdaptationError: it is not installed, of another version, or cannot render here
+    """
+    _check_version()
+    if camera is not None:
+        _check_rendering()
+    from metadrive.engine.base_engine import BaseEngine
+
+    BaseEngine.try_pull_asset = staticmethod(_pull_nothing)
+    return {
+        'use_render': False,
+        'image_observation': False,
+        'show_interface': False,
+        'show_terrain': False,
+        'preload_models': False,
+        'log_level': ERRORS_ONLY,
+        'force_destroy': True,
+        'num_buffering_objects': 0,
+        'store_map': False,
+        'vehicle_config': {
+            'show_navi_mark': False,
+            'show_navigation_arrow': False,
+        },
+    }
+
+
+def _check_version() -> None:
+    try:
+        version = metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError as err:
+        raise AdaptationError(
+            f"need {PACKAGE} {VERSION}, got none: pip install 'emma_planner[sim]'"
+            ' (Python 3.11 or older)'
+        ) from err
+    if version != VERSION:
+        raise AdaptationError(
+            f"need {PACKAGE} {VERSION}, got {version}: pip install 'emma_planner[sim]'"
+        )
+
+
+def _check_rendering() -> None:
+    try:
+        open_pipe()
+    except RenderingError as err:
+        raise AdaptationError(str(err)) from err
+
+
+def _pull_nothing() -> None:
+    """Instead of the download: no asset is needed."""
