@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.road_graph import RoadGraph
 
-MARCH_M = 0.1
+MARCH_M = 0.25
 WIDEST_M = 30.0
 GAP_M = 0.6
 """A strip between two lanes narrower than this belongs to the road."""
+REACH_M = 10.0
+"""Lanes farther than the widest road and this do not matter."""
 CHUNK = 256
+
+BoolArray = npt.NDArray[np.bool_]
 
 
 class RoadEdges:
@@ -30,29 +35,38 @@ class RoadEdges:
 
     def clearance(self, points: FloatArray) -> FloatArray:
         """Return distance from points ``(N, 2)`` to the nearest lane's edge [m], < 0 on a lane."""
-        parts = [self._clearance(points[k : k + CHUNK]) for k in range(0, len(points), CHUNK)]
+        everything = np.ones(len(self._start), dtype=bool)
+        parts = [
+            self._clearance(points[k : k + CHUNK], everything)
+            for k in range(0, len(points), CHUNK)
+        ]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def across(self, x_m: float, y_m: float, yaw_rad: float) -> tuple[float, float]:
         """Return distances [m] from a place on a road to its outer edges, both directions taken.
 
         :param yaw_rad: along the road
-        :returns: to the left, to the right
+        :returns: to the left, to the right; at most :data:`WIDEST_M`
         """
+        place = np.array([x_m, y_m])
+        near = np.hypot(*(self._start - place).T) < WIDEST_M + REACH_M
+        if not near.any():
+            raise ValueError(f'need a place on a road, got ({x_m:.1f}, {y_m:.1f})')
         away = np.arange(0.0, WIDEST_M, MARCH_M)
         normal = np.array([-np.sin(yaw_rad), np.cos(yaw_rad)])
         sides = []
         for side in (1.0, -1.0):
-            clear = self.clearance(np.array([x_m, y_m]) + side * away[:, None] * normal)
+            clear = self._clearance(place + side * away[:, None] * normal, near)
             off = clear > GAP_M / 2
             first = int(np.argmax(off)) if off.any() else len(away) - 1
-            sides.append(float(away[first] - max(clear[first], 0.0)))
+            sides.append(max(float(away[first] - max(clear[first], 0.0)), 0.0))
         return sides[0], sides[1]
 
-    def _clearance(self, points: FloatArray) -> FloatArray:
-        apart = points[:, None, :] - self._start[None]
-        fraction = np.clip((apart * self._step).sum(axis=2) / self._squared, 0.0, 1.0)
-        away = apart - fraction[..., None] * self._step
-        distances = np.hypot(away[..., 0], away[..., 1]) - self._half
+    def _clearance(self, points: FloatArray, segments: BoolArray) -> FloatArray:
+        start, step = self._start[segments], self._step[segments]
+        apart = points[:, None, :] - start[None]
+        fraction = np.clip((apart * step).sum(axis=2) / self._squared[segments], 0.0, 1.0)
+        away = apart - fraction[..., None] * step
+        distances = np.hypot(away[..., 0], away[..., 1]) - self._half[segments]
         nearest: FloatArray = distances.min(axis=1)
         return nearest
