@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from emma_planner import __version__
-from emma_planner.arguments import positive_number
+from emma_planner.arguments import (
+    latency,
+    number_ranges,
+    picture_size,
+    positive_count,
+    positive_number,
+)
 from emma_planner.executables import missing
 from emma_planner.resources import preset_names
 
@@ -41,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=f'emma_planner {__version__}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     _add_replay(commands)
+    _add_drive(commands)
     return parser
 
 
@@ -69,6 +76,59 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     live.add_argument(
         '--rate', type=positive_number, metavar='FACTOR', help='play speed (default 1.0)'
+    )
+
+
+def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
+    drive = commands.add_parser(
+        'drive',
+        help='drive scenarios in closed loop and score the drives',
+        description='Drive in the simulator in lock-step: an MCAP bag and a plan log per drive, '
+        'scores.json, and a table. Planners: expert, expert-path (the expert at rate_hz, as '
+        'paths), mllm, or a kinematic baseline.',
+    )
+    drive.add_argument('--list', action='store_true', help='show the scenarios, drive none')
+    drive.add_argument('--split', default='val', help='train, val or test (default val)')
+    drive.add_argument(
+        '--seeds',
+        type=number_ranges,
+        metavar='A-B',
+        help='scenarios of the split, as 0-49 or 3,7,10-12 (default the first hundred)',
+    )
+    drive.add_argument('--density', type=float, help="traffic density, not the scenario's own")
+    drive.add_argument(
+        '--out', type=Path, default=Path('out/drive'), help='output folder (default out/drive)'
+    )
+    drive.add_argument(
+        '--overwrite', action='store_true', help='replace results of an earlier run in --out'
+    )
+    _add_common(drive)
+    drive.add_argument(
+        '--latency',
+        type=latency,
+        default=0.0,
+        metavar='SECONDS',
+        help="simulated time from image to path, or 'measured' (default 0)",
+    )
+    drive.add_argument(
+        '--camera',
+        type=picture_size,
+        default=(640, 360),
+        metavar='WxH',
+        help='size of the front camera [px] (default 640x360)',
+    )
+    drive.add_argument(
+        '--image-rate',
+        type=float,
+        default=0.0,
+        metavar='HZ',
+        help='pictures in the bag (default those that the planner takes)',
+    )
+    drive.add_argument('--film', choices=('webp', 'mp4'), help='write a film of each drive')
+    scale = drive.add_argument_group('scale')
+    scale.add_argument('--workers', type=positive_count, default=1, help='processes (default 1)')
+    scale.add_argument(
+        '--ray', metavar='ADDRESS', help="of a Ray cluster; 'local' starts one on this machine"
     )
 
 

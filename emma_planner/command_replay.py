@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emma_planner.assemble import build_planner
-from emma_planner.config import UNTRAINED, ConfigError, PlannerConfig, load_config, update_config
+from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
+from emma_planner.config import UNTRAINED, ConfigError, PlannerConfig
 from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.evaluation.open_loop import Scores, score_records
 from emma_planner.planning.chat import ModelError
@@ -36,9 +32,9 @@ from emma_planner.replay.outputs import (
     remove_results,
     write_metrics,
 )
-from emma_planner.resources import ResourceError, config_path
+from emma_planner.resources import ResourceError
 
-FAILED, USAGE = 1, 2
+NAME = 'replay'
 ERRORS = (
     BagError,
     TopicError,
@@ -63,35 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
         _check_options(arguments)
         config = config_of(arguments)
     except (ConfigError, ResourceError) as err:
-        return _fail(err, USAGE)
+        return fail(NAME, err, USAGE)
     try:
-        with _interrupted_once():
+        with interrupted_once():
             return _run(arguments, config)
     except ERRORS as err:
-        return _fail(err, FAILED)
+        return fail(NAME, err, FAILED)
     except KeyboardInterrupt:
-        return _fail(f'{arguments.bag}: interrupted before the first tick', FAILED)
-
-
-@contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C, and further ones for nothing: results are being kept by then."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def interrupt(*_: object) -> None:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = [signal.signal(number, interrupt) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+        return fail(NAME, f'{arguments.bag}: interrupted before the first tick', FAILED)
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -99,37 +74,6 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise ConfigError('--every-image: need a replay in lock-step, got --live')
     if arguments.rate is not None and not arguments.live:
         raise ConfigError('--rate: need --live, got a replay in lock-step, which is not timed')
-
-
-def config_of(arguments: argparse.Namespace) -> PlannerConfig:
-    """Return the parameters: preset, then file, then options, each over the one before.
-
-    :raises ConfigError: unknown key or value out of range
-    """
-    config = PlannerConfig()
-    if arguments.preset:
-        config = load_config(config_path(f'{arguments.preset}.yaml'), base=config)
-    if arguments.config:
-        config = load_config(arguments.config, base=config)
-    options = {
-        key: getattr(arguments, key)
-        for key in ('model', 'planner', 'seed')
-        if getattr(arguments, key) is not None
-    }
-    return update_config(config, {**_assignments(arguments.set), **options}, 'options')
-
-
-def _assignments(texts: list[str]) -> dict[str, Any]:
-    values = {}
-    for text in texts:
-        key, equals, value = text.partition('=')
-        if not equals:
-            raise ConfigError(f'--set: need KEY=VALUE, got {text!r}')
-        try:
-            values[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as err:
-            raise ConfigError(f'--set {key}: need a YAML value, got {value!r}') from err
-    return values
 
 
 def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
@@ -163,11 +107,11 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
     if not arguments.quiet:
         _print_results(name, scores, topics, folder)
     if error is not None:
-        return _fail(f'{error}; kept {len(records)} ticks in {folder}', FAILED)
+        return fail(NAME, f'{error}; kept {len(records)} ticks in {folder}', FAILED)
     if all(record['history'] is None for record in records):
-        return _fail(_nothing_planned(arguments.bag, records), FAILED)
+        return fail(NAME, _nothing_planned(arguments.bag, records), FAILED)
     if down := _model_down(records):
-        return _fail(f'{down}; results in {folder}', FAILED)
+        return fail(NAME, f'{down}; results in {folder}', FAILED)
     return 0
 
 
@@ -278,8 +222,3 @@ def _model_down(records: list[dict[str, Any]]) -> str | None:
         f'need a model that answers to the end, got {Reason.MODEL_ERROR} in {len(failed)} of '
         f'{len(planned)} plans, last: {failed[-1]["detail"]}'
     )
-
-
-def _fail(error: object, status: int) -> int:
-    print(f'emma replay: {" ".join(str(error).split())}', file=sys.stderr)
-    return status

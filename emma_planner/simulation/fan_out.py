@@ -7,8 +7,9 @@ depend on how many workers there are or which one took a task.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -49,17 +50,44 @@ def _over_processes(
 ) -> Iterator[tuple[int, Result]]:
     # spawn: a forked copy of torch's threads or of the simulator's engine hangs
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
-        numbers: dict[Future[Result], int] = {
-            pool.submit(run, task): number for number, task in enumerate(tasks)
-        }
+    with ProcessPoolExecutor(
+        min(workers, len(tasks)), mp_context=context, initializer=_take_signals
+    ) as pool:
+        numbers = {pool.submit(run, task): number for number, task in enumerate(tasks)}
+        left = set(numbers)
         try:
             for future in as_completed(numbers):
+                left.discard(future)
                 yield numbers[future], future.result()
         except BrokenProcessPool as err:
             raise FanOutError('need all workers to the end, got one that died') from err
+        except KeyboardInterrupt:
+            _interrupt(pool)
+            for future in left:
+                if future.done() and not future.cancelled() and not future.exception():
+                    yield numbers[future], future.result()
+            raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            _interrupt(pool)
+
+
+def _take_signals() -> None:
+    """In a worker: the parent says when to stop, not the terminal."""
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _interrupt(pool: ProcessPoolExecutor) -> None:
+    """Let running tasks end early and wait for them."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in multiprocessing.active_children():
+        child.terminate()
+    pool.shutdown(wait=True)
 
 
 def _over_ray(

@@ -1,4 +1,4 @@
-"""Scenarios: what a seed stands for. Splits are fixed; a scenario is all a world needs to start."""
+"""Scenarios: what a seed stands for; all that a world needs to start. Splits are fixed."""
 
 from __future__ import annotations
 
@@ -78,6 +78,16 @@ class Scenario:
         return ', '.join((['lights'] if self.lights else []) + words) or '-'
 
 
+def split_size(split: str) -> int:
+    """Return the number of scenarios of a split.
+
+    :raises ScenarioError: no such split
+    """
+    if split not in SPLITS:
+        raise ScenarioError(f'need a split of {", ".join(SPLITS)}, got {split!r}')
+    return SPLITS[split][1]
+
+
 def scenario_of(split: str, number: int, density: float | None = None) -> Scenario:
     """Return the scenario of a split.
 
@@ -85,9 +95,8 @@ def scenario_of(split: str, number: int, density: float | None = None) -> Scenar
     :param density: traffic density instead of the scenario's own
     :raises ScenarioError: no such split or number
     """
-    if split not in SPLITS:
-        raise ScenarioError(f'need a split of {", ".join(SPLITS)}, got {split!r}')
-    first, size = SPLITS[split]
+    size = split_size(split)
+    first = SPLITS[split][0]
     if not 0 <= number < size:
         raise ScenarioError(f'{split}: need a seed of 0 to {size - 1}, got {number}')
     if density is not None and not 0.0 <= density <= 1.0:

@@ -12,8 +12,8 @@ import numpy as np
 
 from emma_planner.control.control import Control
 from emma_planner.planning.types import NS_PER_S, ByteArray, Pose
-from emma_planner.simulation import metadrive_adaptation as adaptation
 from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.metadrive_adaptation import AdaptationError
 from emma_planner.simulation.metadrive_bodies import (
     STEP_S,
     SUBSTEPS,
@@ -32,11 +32,12 @@ from emma_planner.simulation.observation import (
     VehicleShape,
 )
 from emma_planner.simulation.population import Place, Population
+from emma_planner.simulation.rasterizer import RenderingError
 from emma_planner.simulation.road_graph import locate
 from emma_planner.simulation.road_map import RoadMap, road_map_of
 from emma_planner.simulation.route import command_at, exits_of, plan_route
 from emma_planner.simulation.scenario import Scenario
-from emma_planner.simulation.scenery import Scenery
+from emma_planner.simulation.scene import Scene, Standing
 from emma_planner.simulation.surface import RoadSurface, footprint
 
 __all__ = ['STEP_S', 'World', 'WorldError']
@@ -74,12 +75,11 @@ class World:
             raise WorldError('need one world per process, got a second one before close()')
         try:
             self._env = make_env(camera)
-        except adaptation.AdaptationError as err:
+            self._scene = None if camera is None else Scene(camera)
+        except (AdaptationError, RenderingError) as err:
             raise WorldError(str(err)) from err
         World._open = True
-        self._camera = camera
         self._bodies: ActorBodies | None = None
-        self._scenery: Scenery | None = None
 
     @property
     def vehicle(self) -> VehicleShape:
@@ -118,8 +118,11 @@ class World:
         self._actors = self._population.actors()
         self._bodies.place(self._actors)
         self._bodies.advance(1.0)
-        if self._camera is not None:
-            self._scenery = Scenery(self._env.engine, scenario, self._population)
+        if self._scene is not None:
+            standing = [
+                Standing(item.name, item.pose, item.variant) for item in self._population.roadside
+            ]
+            self._scene.reset(self._road_map, scenario.weather, standing)
         return self._observe(render=render)
 
     def step(self, control: Control, *, render: bool = False) -> Observation:
@@ -147,13 +150,12 @@ class World:
         """Free the simulator."""
         if World._open:
             self._clear()
+            if self._scene is not None:
+                self._scene.close()
             self._env.close()
             World._open = False
 
     def _clear(self) -> None:
-        if self._scenery is not None:
-            self._scenery.clear()
-            self._scenery = None
         if self._bodies is not None:
             self._bodies.clear()
             self._bodies = None
@@ -225,10 +227,9 @@ class World:
         )
 
     def _picture(self, pose: Pose) -> ByteArray:
-        if self._camera is None or self._scenery is None:
+        if self._scene is None:
             raise WorldError('need a world with a camera to render, got one without')
-        self._scenery.update(self._population)
-        return adaptation.render(self._env.engine, self._camera)
+        return self._scene.render(pose, self._actors, self._population.heads)
 
 
 def _locate(route: Route, pose: Pose, last_s_m: float) -> tuple[float, float]:

@@ -1,0 +1,164 @@
+"""``emma drive``: drive scenarios in closed loop, score the drives, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
+from emma_planner.config import ConfigError, PlannerConfig
+from emma_planner.planning.chat import ModelError
+from emma_planner.progress import ProgressBar
+from emma_planner.recordings.bags import BagError
+from emma_planner.recordings.plan_log import PlanLogError
+from emma_planner.resources import ResourceError
+from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.drive import DriveRecord, End
+from emma_planner.simulation.drive_files import FilesOptions
+from emma_planner.simulation.drive_task import EXPERTS, DriveTask, run_task
+from emma_planner.simulation.fan_out import FanOutError, fan_out
+from emma_planner.simulation.film_files import FilmError
+from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of, split_size
+from emma_planner.simulation.score_summary import ScoreSummary, summarise, summary_to_json
+from emma_planner.simulation.score_table import score_table
+from emma_planner.simulation.scores import score_drive
+from emma_planner.simulation.world import WorldError
+
+NAME = 'drive'
+SCORES = 'scores.json'
+ERRORS = (
+    BagError,
+    FanOutError,
+    FilmError,
+    ModelError,
+    PlanLogError,
+    ResourceError,
+    WorldError,
+)
+
+
+class DriveError(Exception):
+    """The output folder cannot be used."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; errors end in one line on stderr.
+
+    :returns: 0 done, 1 failed, 2 wrong usage
+    """
+    try:
+        scenarios = _scenarios(arguments)
+        if arguments.list:
+            _print_list(scenarios)
+            return 0
+        tasks = _tasks(arguments, scenarios)
+        _check_folder(arguments.out, overwrite=arguments.overwrite)
+    except (ConfigError, ResourceError, ScenarioError) as err:
+        return fail(NAME, err, USAGE)
+    except DriveError as err:
+        return fail(NAME, err, FAILED)
+    with interrupted_once():
+        return _run(arguments, tasks)
+
+
+def _scenarios(arguments: argparse.Namespace) -> list[Scenario]:
+    size = split_size(arguments.split)
+    numbers = arguments.seeds if arguments.seeds is not None else range(min(size, 100))
+    return [scenario_of(arguments.split, number, arguments.density) for number in numbers]
+
+
+def _print_list(scenarios: list[Scenario]) -> None:
+    columns = f'{"scenario":<14}{"blocks":<8}{"lanes":>5}{"traffic":>9}{"light":>7}{"fog":>7}'
+    print(f'{columns}  features')
+    for item in scenarios:
+        print(
+            f'{item.name:<14}{item.blocks:<8}{item.lane_count:>5}{item.traffic_density:>9.2f}'
+            f'{item.weather.light:>7.2f}{item.weather.fog:>7.3f}  {item.features()}'
+        )
+
+
+def _tasks(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[DriveTask]:
+    driver = arguments.planner if arguments.planner in EXPERTS else ''
+    if driver:
+        arguments.planner = None
+    config = config_of(arguments)
+    files = FilesOptions(arguments.image_rate, arguments.film or '')
+    looks = not driver or files.film or files.image_rate_hz > 0.0
+    camera = _camera(arguments.camera) if looks else None
+    return [
+        DriveTask(
+            scenario=scenario,
+            driver=driver,
+            config=config,
+            camera=camera,
+            folder=arguments.out / scenario.name,
+            latency_s=arguments.latency,
+            files=files,
+        )
+        for scenario in scenarios
+    ]
+
+
+def _camera(size: tuple[int, int]) -> CameraSettings:
+    return CameraSettings(width=size[0], height=size[1])
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    if not (folder / SCORES).exists() and not any(folder.glob('*/plans.jsonl')):
+        return
+    if not overwrite:
+        raise DriveError(
+            f'{folder}: need a folder without results, got some; '
+            'name another --out or give --overwrite'
+        )
+    for path in sorted(folder.glob('*/plans.jsonl')):
+        shutil.rmtree(path.parent)
+    (folder / SCORES).unlink(missing_ok=True)
+
+
+def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
+    records: dict[int, DriveRecord] = {}
+    error: BaseException | None = None
+    try:
+        with ProgressBar(float(len(tasks)), 'drives', shown=not arguments.quiet) as bar:
+            results = fan_out(
+                run_task, tasks, workers=arguments.workers, ray_address=arguments.ray
+            )
+            for number, record in results:
+                records[number] = record
+                bar.update(float(len(records)), f'{len(records)} of {len(tasks)}')
+                if record.end is End.INTERRUPTED:
+                    error = KeyboardInterrupt()
+                    break
+    except (*ERRORS, KeyboardInterrupt, OSError) as err:
+        error = err
+    if not records:
+        return fail(NAME, error or 'need one drive at least, got none', FAILED)
+    summary = summarise([score_drive(records[number]) for number in sorted(records)])
+    _write(arguments, tasks[0].config, summary, complete=error is None)
+    if not arguments.quiet:
+        print(score_table(summary))
+        print(f'\nresults   {arguments.out}')
+    if error is not None:
+        why = 'interrupted' if isinstance(error, KeyboardInterrupt) else error
+        kept = f'kept {len(records)} of {len(tasks)} drives in {arguments.out}'
+        return fail(NAME, f'{why}; {kept}', FAILED)
+    return 0
+
+
+def _write(
+    arguments: argparse.Namespace, config: PlannerConfig, summary: ScoreSummary, *, complete: bool
+) -> None:
+    about = {
+        'planner': summary.drives[0].planner,
+        'split': arguments.split,
+        'density': arguments.density,
+        'latency_s': 'measured' if arguments.latency is None else arguments.latency,
+        'config_hash': config.hash(),
+        'complete': complete,
+    }
+    text = json.dumps({**about, **summary_to_json(summary)}, indent=2, allow_nan=False)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / SCORES).write_text(text + '\n', encoding='utf-8')
