@@ -125,13 +125,9 @@ def summary_to_json(summary: ScoreSummary) -> dict[str, Any]:
 
 
 def drive_to_json(drive: DriveScores) -> dict[str, Any]:
-    """Plain values of one drive; None for what it does not support."""
-    values = {
-        name: finite_or_none(value) if isinstance(value, float) else value
-        for name, value in vars(drive).items()
-    }
+    """Plain values of one drive."""
     return {
-        **values,
+        **vars(drive),
         'end': drive.end.value,
         'pdm': {'score': drive.pdm.score, **vars(drive.pdm)},
         'speed_percents': list(drive.speed_percents),

@@ -7,7 +7,6 @@ in these worlds and not with those leaderboards (:data:`LABEL`). Knows no world 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -72,7 +71,7 @@ class DriveScores:
     :param driving_score_2_1: CARLA leaderboard 2.1
     :param bench2drive_score: Bench2Drive's driving score
     :param success: Bench2Drive's
-    :param comfort: share of 2 s segments within the limits, 0 to 1; NaN for an empty drive
+    :param comfort: share of 2 s segments within the limits, 0 to 1
     :param alpasim_score: alpasim's scene score
     :param off_lane: part of the driven route outside lanes of the ego's direction [%]
     :param speed_percents: ego over traffic speed per stage of the route that counts [%]
@@ -109,7 +108,8 @@ def score_drive(record: DriveRecord, expert_progress_m: float | None = None) -> 
 
     :param expert_progress_m: how far along the route the expert got in this scenario, the
         reference of NAVSIM's and alpasim's progress; None for the whole route
-    :raises ValueError: arrays of the record do not match, or a progress that is not positive
+    :raises ValueError: arrays of the record do not match or are not finite, or a length or a
+        progress is not positive
     """
     _check(record, expert_progress_m)
     segments = comfortable_segments(record.speeds_mps, record.yaw_rates_radps, record.step_s)
@@ -129,7 +129,7 @@ def score_drive(record: DriveRecord, expert_progress_m: float | None = None) -> 
         driving_score_2_1=driving_score_2_1(record),
         bench2drive_score=bench2drive_score(record),
         success=is_success(record),
-        comfort=float(segments.mean()) if len(segments) else math.nan,
+        comfort=float(segments.mean()),
         pdm=pdm_terms(record, segments, reference),
         alpasim_score=alpasim_score(record, reference),
         off_road=is_off_road(record),
@@ -201,6 +201,10 @@ def _check(record: DriveRecord, expert_progress_m: float | None) -> None:
     for what, values in arrays.items():
         if len(values) != num:
             raise ValueError(f'{name}: need {num} {what} as there are poses, got {len(values)}')
+        if what != 'nearby speeds' and np.isnan(values).any():
+            raise ValueError(f'{name}: need {what} without NaN')
+    if not np.isfinite(record.poses).all():
+        raise ValueError(f'{name}: need finite poses')
     if not record.route_length_m > 0.0:
         raise ValueError(f'{name}: need a route longer than 0 m, got {record.route_length_m:g} m')
     if expert_progress_m is not None and not expert_progress_m > 0.0:

@@ -110,6 +110,15 @@ def test_part_outside_the_lanes_is_of_the_driven_route_by_distance():
     assert off_lane_percent(record(route_s_m=waits, in_lane=in_lane)) == 0.0
 
 
+def test_way_back_and_again_is_driven_once():
+    there_back_there = np.concatenate([np.arange(101), 100 - np.arange(50), 50 + np.arange(151)])
+    num = len(there_back_there)
+    in_lane = np.ones(num)
+    in_lane[101:201] = 0.0  # on the way back and until it was as far again
+    drive = record(num=num, route_s_m=there_back_there * 1.0, in_lane=in_lane)
+    assert off_lane_percent(drive) == 0.0
+
+
 def test_drive_that_never_moved_left_no_lane():
     still = record(route_s_m=np.zeros(201), in_lane=np.zeros(201), end=End.BLOCKED)
     assert off_lane_percent(still) == 0.0
@@ -156,5 +165,5 @@ def test_stages_count_when_driven_to_their_end(num, stages):
 
 def test_speeds_are_compared_over_the_steps_with_traffic_alone():
     nearby, speeds = np.full(201, np.nan), np.full(201, 1.0)
-    nearby[::2], speeds[::2] = 10.0, 10.0
-    assert speed_percents(record(nearby_speeds_mps=nearby, speeds_mps=speeds)) == (100.0,) * 4
+    nearby[::2], speeds[::2] = 20.0, 10.0
+    assert speed_percents(record(nearby_speeds_mps=nearby, speeds_mps=speeds)) == (50.0,) * 4

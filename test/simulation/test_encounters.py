@@ -23,6 +23,13 @@ def test_ego_that_runs_into_a_slower_car_is_at_fault():
     assert is_at_fault(actor(AHEAD, speed_mps=3.0), observation(), 5.0, CAR)
 
 
+@pytest.mark.parametrize(('overlap_m', 'at_fault'), [(0.3, True), (0.05, False)])
+def test_part_of_the_bumper_is_enough_but_a_scrape_is_not(overlap_m, at_fault):
+    for side in (1.0, -1.0):
+        other = actor(AHEAD - 0.5, side * (1.8 - overlap_m), speed_mps=3.0)
+        assert is_at_fault(other, observation(), 5.0, CAR) is at_fault
+
+
 def test_ego_that_is_hit_from_behind_is_not_at_fault():
     assert not is_at_fault(actor(-REAR - 2.25, speed_mps=9.0), observation(), 5.0, CAR)
 

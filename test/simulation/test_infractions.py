@@ -85,7 +85,9 @@ def test_same_actor_counts_again_after_five_seconds_and_five_metres():
 def test_other_actor_counts_beyond_five_metres_of_the_last_of_its_kind():
     first = _contact(0.0, 0.0, 'one')
     assert len(_kinds(first, _contact(0.1, 5.0, 'two'))) == 1
-    assert len(_kinds(first, _contact(0.1, 5.1, 'two'))) == 2
+    second = _contact(0.1, 5.1, 'two')
+    assert len(_kinds(first, second)) == 2
+    assert len(_kinds(first, second, _contact(0.2, 10.0, 'three'))) == 2
 
 
 def test_other_kind_counts_at_the_same_place():

@@ -172,6 +172,29 @@ def test_records_that_do_not_fit_are_errors():
         score_drive(_broken(route_length_m=0.0))
 
 
+@pytest.mark.parametrize(
+    ('field', 'message'),
+    [
+        ('speeds_mps', 'need speeds without NaN'),
+        ('yaw_rates_radps', 'need yaw rates without NaN'),
+        ('route_s_m', 'need route_s without NaN'),
+        ('time_to_collision_s', 'need times to collision without NaN'),
+    ],
+)
+def test_nan_in_a_record_is_an_error_that_names_it(field, message):
+    values = np.ones(201)
+    values[9] = np.nan
+    with pytest.raises(ValueError, match=message):
+        score_drive(_broken(**{field: values}))
+
+
+def test_poses_that_are_not_finite_are_an_error():
+    poses = np.zeros((201, 3))
+    poses[5, 1] = np.inf
+    with pytest.raises(ValueError, match='val-000: need finite poses'):
+        score_drive(_broken(poses=poses))
+
+
 @pytest.mark.parametrize('expert_m', [0.0, -1.0, math.nan])
 def test_expert_that_got_nowhere_is_an_error(expert_m):
     with pytest.raises(ValueError, match='need an expert progress above 0 m'):
