@@ -7,7 +7,9 @@ The pose used is the one that the car will have when the command takes effect.
 
 The law was chosen by measurement (``benchmarks/steering_laws.py``: arcs, slaloms and lane changes
 at 3 to 20 m/s on a kinematic bicycle, a control each 0.1 s, the actuators without lag and with
-0.15 s of it) over that of Stanley (Hoffmann et al., ACC 2007).
+0.15 s of it) over that of Stanley (Hoffmann et al., ACC 2007): root mean square offset 0.06 m and
+0.02 m against 0.24 m and 0.20 m. What Stanley's law wants at the front axle, a planner does not
+say: its path is that of the rear axle.
 """
 
 from __future__ import annotations
