@@ -44,6 +44,7 @@ from emma_planner.ros.run_node import run
 HEARTBEAT_S = 1.0
 LAST_WORD_S = 1.0
 """Longest wait for the last control to arrive."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 EGO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE_QOS = QoSProfile(depth=10)
@@ -270,11 +271,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'follower_node: {err}', file=sys.stderr)
         rclpy.try_shutdown()
         return 1
-    on_terminate = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = [(number, signal.signal(number, signal.default_int_handler)) for number in SIGNALS]
     try:
         return run(node)
     finally:
-        signal.signal(signal.SIGTERM, on_terminate)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:

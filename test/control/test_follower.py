@@ -173,6 +173,8 @@ def test_limits_hold_whatever_the_path_asks_for():
     assert done.controls[:, 2].max() == CONFIG.max_acceleration_mps2
     hard = drive(Bicycle(speed_mps=25.0), lambda time_s: (min(25.0 * time_s, 30.0), 0.0, 0.0), 5.0)
     assert hard.controls[:, 2].min() == -CONFIG.max_deceleration_mps2
+    rising = (hard.controls[:, 2] < -3.0) & (hard.controls[:, 2] > -5.5)
+    assert rising[: int(hard.controls[:, 2].argmin())].sum() <= 2  # braking hard is not delayed
     tight = drive(Bicycle(speed_mps=3.0), circle(1.5, 3.0), 3.0)
     assert tight.controls[:, 0].max() == pytest.approx(CONFIG.max_steering_angle_rad)
     rates = np.abs(np.diff(tight.controls[:, 0])) / 0.1

@@ -188,10 +188,12 @@ def test_a_nan_and_no_rotation_are_refused_with_the_pose(make):
 def test_odometry_elsewhere_on_the_car_is_moved_to_the_rear_axle(make):
     message = make('nav_msgs/msg/Odometry', header=header_message(make, T0_NS, 'map'))
     message.pose.pose.position.x, message.pose.pose.position.y = 3.0, 4.0
-    message.pose.pose.orientation.z = message.pose.pose.orientation.w = np.sqrt(0.5)
+    yaw = np.arctan2(0.8, 0.6)
+    message.pose.pose.orientation.z = np.sin(yaw / 2.0)
+    message.pose.pose.orientation.w = np.cos(yaw / 2.0)
     message.twist.twist.linear.x = 6.0
-    state = state_of(message, 1.4)
-    assert state.pose.as_array() == pytest.approx([3.0, 2.6, np.pi / 2.0])
+    state = state_of(message, 1.5)
+    assert state.pose.as_array() == pytest.approx([2.1, 2.8, yaw])
     assert (state.speed_mps, state.stamp_ns) == (6.0, T0_NS)
     message.twist.twist.linear.x = np.nan
     with pytest.raises(ValueError, match='need a finite speed'):
