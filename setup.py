@@ -22,7 +22,14 @@ EXTRAS = {
     'ros': ROS,
     'models': MODELS,
     'serve': ['transformers[serving]>=5.0,<6', 'pillow>=9.0'],
-    'sim': ['metadrive-simulator==0.4.3', 'panda3d==1.10.13'],
+    'sim': [
+        'metadrive-simulator==0.4.3; python_version < "3.12"',
+        'panda3d==1.10.13; python_version < "3.12"',
+        OPENCV,
+        # the simulator asks for it: the same release beside the headless one, not OpenCV 5
+        OPENCV.replace('-headless', ''),
+        'pillow>=9.0',
+    ],
     'train': [*MODELS, 'accelerate>=1.0', 'peft>=0.13', 'datasets>=3.0'],
     'eval': ['nuscenes-devkit>=1.1.11'],
     'scale': ['ray>=2.9'],

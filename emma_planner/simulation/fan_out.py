@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +16,10 @@ from typing import Any, TypeVar
 
 Task = TypeVar('Task')
 Result = TypeVar('Result')
+
+
+LOCAL = 'local'
+REACHABLE_S = 5.0
 
 
 class FanOutError(Exception):
@@ -132,10 +137,21 @@ def _connect(address: str, workers: int) -> Any:
     except ImportError as err:
         raise FanOutError("need Ray for --ray: pip install 'emma_planner[scale]'") from err
     try:
-        if address == 'local':
-            ray.init(address='local', num_cpus=workers, include_dashboard=False)
+        if address == LOCAL:
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
         else:
-            ray.init(address=address)
+            _check_reachable(address)
+            ray.init(address=address, log_to_driver=False)
     except Exception as err:
         raise FanOutError(f'need a Ray cluster at {address}, got: {err}') from err
     return ray
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself tries for minutes.
+
+    :raises OSError: nobody listens there
+    """
+    host, colon, port = address.removeprefix('ray://').rpartition(':')
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), REACHABLE_S).close()

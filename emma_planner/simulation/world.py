@@ -54,7 +54,6 @@ HORIZON_M = 120.0
 NEARBY_M = 40.0
 HOLD = Control(steering_angle_rad=0.0, speed_mps=0.0, acceleration_mps2=-3.0)
 ARRIVAL_M = 0.5
-STANDING_MPS = 0.5
 
 
 class WorldError(Exception):
@@ -240,12 +239,12 @@ def _locate(route: Route, pose: Pose, last_s_m: float) -> tuple[float, float]:
 
 
 def _nearby_speed(pose: Pose, actors: tuple[Actor, ...]) -> float:
-    """Mean speed of moving cars around that go the ego's way [m/s], NaN when there is none."""
+    """Mean speed of cars in traffic around that go the ego's way [m/s], NaN without any."""
     speeds = [
         actor.speed_mps
         for actor in actors
         if actor.kind is ActorKind.VEHICLE
-        and actor.speed_mps > STANDING_MPS
+        and not actor.parked
         and np.hypot(actor.pose.x_m - pose.x_m, actor.pose.y_m - pose.y_m) < NEARBY_M
         and np.cos(actor.pose.yaw_rad - pose.yaw_rad) > np.cos(np.pi / 4)
     ]
