@@ -7,6 +7,7 @@ depend on how many workers there are or which one took a task.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -56,9 +57,11 @@ def _over_processes(
     # spawn: a forked copy of torch's threads or of the simulator's engine hangs
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=_take_signals
+        min(workers, len(tasks)), mp_context=context, initializer=_Worker.start
     ) as pool:
-        numbers = {pool.submit(run, task): number for number, task in enumerate(tasks)}
+        numbers = {
+            pool.submit(_Worker.run, run, task): number for number, task in enumerate(tasks)
+        }
         left = set(numbers)
         try:
             for future in as_completed(numbers):
@@ -73,18 +76,36 @@ def _over_processes(
                     yield numbers[future], future.result()
             raise
         finally:
-            _interrupt(pool)
+            if left:
+                _interrupt(pool)
 
 
-def _take_signals() -> None:
-    """In a worker: the parent says when to stop, not the terminal."""
+class _Worker:
+    """What a worker process does: an interruption ends its task early, or the idle process."""
 
-    def interrupt(*_: object) -> None:
+    is_busy = False
+
+    @classmethod
+    def start(cls) -> None:
+        """The parent says when to stop, not the terminal."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, cls._interrupt)
+
+    @classmethod
+    def run(cls, run: Callable[[Task], Result], task: Task) -> Result:
+        """Run one task."""
+        cls.is_busy = True
+        try:
+            return run(task)
+        finally:
+            cls.is_busy = False
+
+    @classmethod
+    def _interrupt(cls, *_: object) -> None:
+        if not cls.is_busy:
+            os._exit(0)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, interrupt)
 
 
 def _interrupt(pool: ProcessPoolExecutor) -> None:
