@@ -16,7 +16,6 @@ from emma_planner.replay.outputs import LATCHED, BagOutputs
 from emma_planner.ros.control_messages import ControlMessages
 from emma_planner.ros.conversions import jpeg_message, string_message
 from emma_planner.ros.world_messages import (
-    BASE,
     CAMERA,
     camera_info_message,
     odometry_message,
@@ -90,7 +89,7 @@ class DriveFiles:
     def start(self, vehicle: VehicleShape) -> None:
         """Begin, once the vehicle is known."""
         config = FollowerConfig(wheelbase_m=vehicle.wheelbase_m)
-        self._controls = ControlMessages(self.make, config, BASE)
+        self._controls = ControlMessages(self.make, config)
         if self._options.film and self._camera is not None:
             self._film = self._stack.enter_context(
                 FilmWriter(
