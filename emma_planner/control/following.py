@@ -58,6 +58,7 @@ class Following:
         self._follower = PathFollower(config)
         self._states: deque[FollowState] = deque()
         self._path: TimedPath | None = None
+        self._is_anchored = True
         self._taken_ns: int | None = None
         self._now_ns: int | None = None
         self._is_empty = False
@@ -79,16 +80,15 @@ class Following:
     def take_path(self, path: TimedPath | None) -> None:
         """Follow another path from the next control on.
 
-        The ego's pose at t0, where it is known, becomes the path's first: its first step begins
-        there.
+        The ego's pose at t0, where it is known by then, becomes the path's first: its first step
+        begins there.
 
         :param path: None, a planner's empty path: stop along the last one
         """
         if path is None:
             self._is_empty = True
         else:
-            start = self._pose_at(path.stamp_ns) if path.stamp_ns < path.stamps_ns[0] else None
-            self._path = path if start is None else _anchored(path, start)
+            self._path, self._is_anchored = path, False
             self._is_empty = False
         self._taken_ns = self._now_ns
 
@@ -114,6 +114,7 @@ class Following:
         self._now_ns = now_ns
         if self._path is not None and self._taken_ns is None:
             self._taken_ns = now_ns
+        self._anchor()
         self.mode = self._choose(state, now_ns)
         if self.mode is Mode.NO_ODOMETRY:
             return self._follower.stop(None, None, now_ns)
@@ -143,6 +144,14 @@ class Following:
         if now_ns - self._taken_ns > config.path_timeout_s * NS_PER_S:
             return Mode.PATH_TIMEOUT
         return _mode_by_time(path, now_ns)
+
+    def _anchor(self) -> None:
+        """Begin the path at the ego's pose of t0, once: a path may come before that pose."""
+        if self._path is None or self._is_anchored:
+            return
+        path, self._is_anchored = self._path, True
+        start = self._pose_at(path.stamp_ns) if path.stamp_ns < path.stamps_ns[0] else None
+        self._path = path if start is None else _anchored(path, start)
 
     def _pose_at(self, stamp_ns: int) -> Pose | None:
         """Ego pose at a time, between the two measurements around it."""

@@ -110,9 +110,11 @@ class FollowerNode(ManagedNode):
         self._frame_id, self._ego_mps = '', 0.0
         self._control = self._mode = self._early_path = None
         self._is_active = True
+        # in lock-step a lost message would never be answered
+        ego_qos = QoSProfile(depth=EGO_QOS.depth) if config.on_odometry else EGO_QOS
         for kind, topic, callback, qos in (
             ('nav_msgs/msg/Path', config.path_topic, self._on_path, LATCHED_QOS),
-            ('nav_msgs/msg/Odometry', config.odometry_topic, self._on_odometry, EGO_QOS),
+            ('nav_msgs/msg/Odometry', config.odometry_topic, self._on_odometry, ego_qos),
         ):
             self._inlets.append(
                 self.create_subscription(message_class(kind), topic, callback, qos)
