@@ -26,7 +26,8 @@ from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drive import DriveRecord
 from emma_planner.simulation.drive_recorder import DriveRecorder
 from emma_planner.simulation.drivers import Driver
-from emma_planner.simulation.film import FilmFrame, FilmWriter, film_camera
+from emma_planner.simulation.film import FilmWriter
+from emma_planner.simulation.film_picture import FilmFrame
 from emma_planner.simulation.observation import Observation, VehicleShape
 from emma_planner.simulation.road_map import RoadMap
 from emma_planner.simulation.world import BEGIN_NS
@@ -95,7 +96,7 @@ class DriveFiles:
                 FilmWriter(
                     self._folder / f'{FILM}.{self._options.film}',
                     vehicle,
-                    film_camera(self._camera),
+                    self._camera,
                     every_s=FILM_EVERY_S,
                 )
             )

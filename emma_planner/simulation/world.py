@@ -12,6 +12,7 @@ import numpy as np
 
 from emma_planner.control.control import Control
 from emma_planner.planning.types import NS_PER_S, ByteArray, Pose
+from emma_planner.simulation.appearance import Standing
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.metadrive_adaptation import AdaptationError
 from emma_planner.simulation.metadrive_bodies import (
@@ -37,7 +38,7 @@ from emma_planner.simulation.road_graph import locate
 from emma_planner.simulation.road_map import RoadMap, road_map_of
 from emma_planner.simulation.route import command_at, exits_of, plan_route
 from emma_planner.simulation.scenario import Scenario
-from emma_planner.simulation.scene import Scene, Standing
+from emma_planner.simulation.scene import Scene
 from emma_planner.simulation.surface import RoadSurface, footprint
 
 __all__ = ['STEP_S', 'World', 'WorldError']
