@@ -118,6 +118,9 @@ class PlannerConfig(Parameters):
     )
     # timing
     rate_hz: float = parameter(2.0, 'plans per second of ROS time', unit='Hz', low=0.1, high=50.0)
+    on_image: bool = parameter(
+        False, 'one plan for each image in place of a fixed rate, for lock-step'
+    )
     deadline_s: float = parameter(
         5.0,
         'a plan not ready this long after its tick is a failure',

@@ -14,7 +14,7 @@ PACKAGE = 'emma_planner'
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 FASTDDS_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 """What Fast DDS reads its profile from; the second until Humble, with a warning since."""
-_NOT_PRESETS = ('planner', 'follower')
+_NOT_PRESETS = ('planner', 'follower', 'follower_simulation', 'simulation')
 
 
 class ResourceError(Exception):

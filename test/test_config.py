@@ -18,13 +18,19 @@ from emma_planner.config import (
     update_config,
 )
 from emma_planner.control.config import FollowerConfig
+from emma_planner.simulation.config import SimulationConfig
 
 ROOT = Path(__file__).parents[1]
 PLANNER_YAML = ROOT / 'config' / 'planner.yaml'
-FILES = {PlannerConfig: PLANNER_YAML, FollowerConfig: ROOT / 'config' / 'follower.yaml'}
+FILES = {
+    PlannerConfig: PLANNER_YAML,
+    FollowerConfig: ROOT / 'config' / 'follower.yaml',
+    SimulationConfig: ROOT / 'config' / 'simulation.yaml',
+}
 SOURCES = {
     PlannerConfig: 'emma_planner/config.py',
     FollowerConfig: 'emma_planner/control/config.py',
+    SimulationConfig: 'emma_planner/simulation/config.py',
 }
 each_kind = pytest.mark.parametrize('kind', FILES, ids=lambda kind: kind.__name__)
 each = pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The planner as a lifecycle node.
 
 Callbacks convert and store. A ROS-time timer takes a snapshot of the inputs and hands it to one
-worker thread. That thread publishes the plan as soon as it is there: an executor that just takes a
+worker thread; with ``on_image`` each image does, once ego motion has reached its stamp, so that
+plans are a function of messages and their stamps alone, as a simulator in lock-step needs. That thread publishes the plan as soon as it is there: an executor that just takes a
 large image would keep it waiting. One lock guards what both threads touch; inference runs without
 it. Parameters take effect on configure.
 """
@@ -82,6 +83,8 @@ class PlannerNode(ManagedNode):
         self._jumps: Any = None
         self._jumped_back = False
         self._is_overdue = False
+        self._unplanned_ns: int | None = None
+        self._ego_ns = 0
         self._awaits_clock = False
         self._last_output_s = 0.0
 
@@ -125,6 +128,7 @@ class PlannerNode(ManagedNode):
         self._wake = self.create_guard_condition(self._locked(self._on_wake))
         self._worker = NewestWinsWorker(self._work, self._publish_finished)
         self._jumped_back = self._is_overdue = False
+        self._unplanned_ns, self._ego_ns = None, 0
         self._subscribe()
         self._jumps = self.get_clock().create_jump_callback(
             JumpThreshold(
@@ -164,12 +168,15 @@ class PlannerNode(ManagedNode):
 
     def _subscribe(self) -> None:
         config = self._config
+        # in lock-step a lost message would never be answered
+        image_qos = QoSProfile(depth=10) if config.on_image else IMAGE_QOS
+        ego_qos = QoSProfile(depth=200) if config.on_image else EGO_QOS
         for kind, topic, qos, callback in (
-            ('sensor_msgs/msg/Image', config.image_topic, IMAGE_QOS, self._on_image),
+            ('sensor_msgs/msg/Image', config.image_topic, image_qos, self._on_image),
             (
                 'sensor_msgs/msg/CompressedImage',
                 config.compressed_topic,
-                IMAGE_QOS,
+                image_qos,
                 self._on_image,
             ),
             (
@@ -190,7 +197,7 @@ class PlannerNode(ManagedNode):
                     message_class(kind),
                     topic,
                     self._locked(self._ego_callback(source, read)),
-                    EGO_QOS,
+                    ego_qos,
                 )
             )
 
@@ -204,13 +211,24 @@ class PlannerNode(ManagedNode):
     def _ego_callback(self, source: str, read: Any) -> Any:
         def on_ego(message: Any) -> None:
             self._counters.ego_messages += 1
-            self._inputs.add_ego(read(message), source)
+            measurement = read(message)
+            self._inputs.add_ego(measurement, source)
+            self._ego_ns = measurement.stamp_ns
+            if self._unplanned_ns is not None:
+                self._wake.trigger()
 
         return on_ego
 
     def _on_image(self, message: Any) -> None:
         self._counters.images += 1
-        self._inputs.add_image(stamp_of(message.header), message)
+        stamp_ns = stamp_of(message.header)
+        self._inputs.add_image(stamp_ns, message)
+        if self._config.on_image:
+            if self._unplanned_ns is not None and self._unplanned_ns < stamp_ns:
+                self._plan_at(self._unplanned_ns)  # says what was missing
+            self._unplanned_ns = stamp_ns
+            # not yet: what came before this image may still wait for its callback
+            self._wake.trigger()
 
     def _on_camera_info(self, message: Any) -> None:
         self._publisher.camera_info = message
@@ -228,10 +246,9 @@ class PlannerNode(ManagedNode):
         first = self._on_tick if phase_ns == 0 else self._align_then_tick
         until_ns = period_ns - phase_ns
         beat = self._locked(self._on_heartbeat)
-        self._own_timers += [
-            self.create_timer(until_ns / NS_PER_S, self._locked(first)),
-            self.create_timer(HEARTBEAT_S, beat, clock=self._steady_clock),
-        ]
+        if not self._config.on_image:
+            self._own_timers.append(self.create_timer(until_ns / NS_PER_S, self._locked(first)))
+        self._own_timers.append(self.create_timer(HEARTBEAT_S, beat, clock=self._steady_clock))
 
     def _align_then_tick(self) -> None:
         self.destroy_timer(self._own_timers[0])
@@ -248,6 +265,11 @@ class PlannerNode(ManagedNode):
             self._awaits_clock = False
             if now_ns % self._period_ns():
                 return
+        self._plan_at(now_ns)
+
+    def _plan_at(self, now_ns: int) -> None:
+        if self._worker is None:
+            return
         self._counters.ticks += 1
         try:
             snapshot = self._inputs.snapshot(now_ns)
@@ -288,11 +310,17 @@ class PlannerNode(ManagedNode):
         self._wake.trigger()
 
     def _on_wake(self) -> None:
-        if self._wake is not None and self._jumped_back:  # else woken, then deactivated
+        if self._wake is None:  # woken, then deactivated
+            return
+        if self._jumped_back:
             self._recover_from_jump()
+        if (stamp_ns := self._unplanned_ns) is not None and self._ego_ns >= stamp_ns:
+            self._unplanned_ns = None
+            self._plan_at(stamp_ns)
 
     def _recover_from_jump(self) -> None:
         self._jumped_back = self._is_overdue = False
+        self._unplanned_ns = None
         self._counters.time_jumps += 1
         self._inputs.clear_after_jump()
         self._publisher.clear()
@@ -333,7 +361,8 @@ class PlannerNode(ManagedNode):
         self._counters.valid += plan.valid
         self._counters.deadline_misses += plan.reason is Reason.TIMEOUT and not self._is_overdue
         self._is_overdue = False
-        self._publish_plan(snapshot, plan, self._now_ns())
+        # the clock may be on its way still, or may not run
+        self._publish_plan(snapshot, plan, max(self._now_ns(), snapshot.tick_ns))
 
     def _publish_plan(self, snapshot: Snapshot | None, plan: Plan, now_ns: int) -> None:
         self._last_output_s = self._steady_s()
