@@ -5,6 +5,7 @@ Works on the engine of MetaDrive 0.4.3 (Panda3D's Bullet). Knows no traffic rule
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ MAX_STEERING_RAD = float(np.radians(40.0))
 MAX_STEERING_RATE_RADPS = 1.0
 ROLLING_THROTTLE = 1e-6
 """The simulator brakes by itself at a throttle of exactly zero."""
+STANDING_MPS = 0.1
+"""Stronger brakes than those of no pedal make a standing car tremble."""
 BODY_NAME = 'emma_actor'
 
 
@@ -67,11 +70,10 @@ class EgoBody:
         yaw = float((yaw + np.pi) % (2 * np.pi) - np.pi)
         centre = vehicle.origin.getPos()
         rear = float(vehicle.REAR_WHEELBASE)
-        pose = Pose(
-            float(centre[0]) - rear * np.cos(yaw), float(centre[1]) - rear * np.sin(yaw), yaw
-        )
+        cos, sin = math.cos(yaw), math.sin(yaw)
+        pose = Pose(float(centre[0]) - rear * cos, float(centre[1]) - rear * sin, yaw)
         velocity = vehicle.body.getLinearVelocity()
-        speed = float(velocity[0] * np.cos(yaw) + velocity[1] * np.sin(yaw))
+        speed = float(velocity[0]) * cos + float(velocity[1]) * sin
         return pose, speed, float(vehicle.body.getAngularVelocity()[2])
 
     def drive(self, control: Control) -> None:
@@ -82,6 +84,8 @@ class EgoBody:
         acceleration = max(control.acceleration_mps2, -MAX_BRAKE_MPS2)
         if acceleration >= 0.0:
             pedal = max(min(acceleration / FULL_THROTTLE_MPS2, 1.0), ROLLING_THROTTLE)
+        elif abs(self._vehicle.speed) < STANDING_MPS:
+            pedal = 0.0
         else:
             pedal = acceleration / FULL_BRAKE_MPS2
         self._vehicle._set_action([self._steering_rad / MAX_STEERING_RAD, pedal])

@@ -48,7 +48,7 @@ START_NS = 1_000_000_000
 STEP_NS = round(STEP_S * NS_PER_S)
 BEGIN_NS = START_NS + 5 * NS_PER_S
 """Until then the ego stands and everybody waits: planners need 4.5 s of history."""
-SETTLE_STEPS = 10
+SETTLE_STEPS = 20
 """The car drops onto its springs first."""
 HORIZON_M = 120.0
 """Actors farther than this are not told."""
