@@ -2,8 +2,9 @@
 
 Callbacks convert and store. A ROS-time timer takes a snapshot of the inputs and hands it to one
 worker thread; with ``on_image`` each image does, once ego motion has reached its stamp, so that
-plans are a function of messages and their stamps alone, as a simulator in lock-step needs. That thread publishes the plan as soon as it is there: an executor that just takes a
-large image would keep it waiting. One lock guards what both threads touch; inference runs without
+plans are a function of messages and their stamps alone, as a simulator in lock-step needs. That
+thread publishes the plan as soon as it is there: an executor that just takes a large image would
+keep it waiting. One lock guards what both threads touch; inference runs without
 it. Parameters take effect on configure.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from emma_planner.simulation.drive import DriveRecord, End
 from emma_planner.simulation.drive_files import DriveFiles
 from emma_planner.simulation.drive_recorder import DriveRecorder
-from emma_planner.simulation.drivers import Driver
+from emma_planner.simulation.drivers import Driver, DriverLostError
 from emma_planner.simulation.observation import Observation, VehicleShape
 from emma_planner.simulation.scenario import Scenario
 from emma_planner.simulation.world import BEGIN_NS, STEP_NS, World
@@ -18,7 +18,7 @@ MakeDriver = Callable[[VehicleShape, DriveFiles], Driver]
 def run_drive(
     world: World, scenario: Scenario, make_driver: MakeDriver, files: DriveFiles
 ) -> DriveRecord:
-    """Drive a scenario to its end; an interruption ends the drive, and keeps it.
+    """Drive a scenario to its end; an interruption or a lost driver ends the drive, and keeps it.
 
     :param files: opened; takes everything that is seen and done
     """
@@ -35,6 +35,8 @@ def run_drive(
                 files.show(observation, driver, world.roads, recorder)
         end = recorder.monitor.end
         detail = '' if end is End.ARRIVED else recorder.monitor.infractions[-1].detail
+    except DriverLostError as err:
+        end, detail = End.PLANNER_LOST, str(err)
     except KeyboardInterrupt:
         if observation.stamp_ns < BEGIN_NS:
             raise

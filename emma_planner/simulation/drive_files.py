@@ -28,6 +28,7 @@ from emma_planner.simulation.drive_recorder import DriveRecorder
 from emma_planner.simulation.drivers import Driver
 from emma_planner.simulation.film import FilmWriter
 from emma_planner.simulation.film_picture import FilmFrame
+from emma_planner.simulation.jpeg import to_jpeg
 from emma_planner.simulation.observation import Observation, VehicleShape
 from emma_planner.simulation.road_map import RoadMap
 from emma_planner.simulation.world import BEGIN_NS
@@ -36,7 +37,6 @@ BAG_FOLDER = 'drive'
 PLAN_LOG = 'plans.jsonl'
 FILM = 'film'
 FILM_EVERY_S = 0.2
-JPEG_QUALITY = 85
 LATCHED_TOPICS = (*LATCHED, '/tf_static', '/command')
 
 
@@ -130,6 +130,10 @@ class DriveFiles:
         message = self._controls.message(control, stamp_ns, control.speed_mps)
         self._write('/control', message, stamp_ns)
 
+    def write_raw(self, topic: str, type_name: str, cdr: bytes, now_ns: int) -> None:
+        """Write what another node said."""
+        self._bag.write_raw(topic, type_name, cdr, now_ns)
+
     def show(
         self, observation: Observation, driver: Driver, roads: RoadMap, recorder: DriveRecorder
     ) -> None:
@@ -159,7 +163,7 @@ class DriveFiles:
             self._next_image_ns = now_ns + round(NS_PER_S / self._options.image_rate_hz)
         else:
             self._next_image_ns = BEGIN_NS
-        jpeg = jpeg_message(self.make, _jpeg(rgb), now_ns, CAMERA)
+        jpeg = jpeg_message(self.make, to_jpeg(rgb), now_ns, CAMERA)
         self._write('/camera/image/compressed', jpeg, now_ns)
         self._write('/camera/camera_info', camera_info_message(self.make, camera, now_ns), now_ns)
 
@@ -182,11 +186,3 @@ def _frame(
         infractions=recorder.monitor.infractions,
         end=end,
     )
-
-
-def _jpeg(rgb: ByteArray) -> bytes:
-    import cv2
-
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    _, data = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
-    return bytes(data.tobytes())

@@ -11,7 +11,7 @@ from emma_planner.config import PlannerConfig
 from emma_planner.planning.planner import Planner
 from emma_planner.recordings.plan_log import PlanLogHeader
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.closed_loop import run_drive
+from emma_planner.simulation.closed_loop import MakeDriver, run_drive
 from emma_planner.simulation.drive import DriveRecord
 from emma_planner.simulation.drive_files import DriveFiles, FilesOptions
 from emma_planner.simulation.drivers import Driver, ExpertDriver, PlannerDriver
@@ -46,7 +46,6 @@ class DriveTask:
 
 def run_task(task: DriveTask) -> DriveRecord:
     """Drive; the world and the planner of this process are kept for the next task."""
-    world = _world(task.camera)
     planner = None if task.driver in EXPERTS else _planner(task.config)
     name = task.driver if planner is None else planner.name
     header = PlanLogHeader(
@@ -69,6 +68,15 @@ def run_task(task: DriveTask) -> DriveRecord:
             on_record=files.log,
         )
 
+    return run_with(task, header, make_driver)
+
+
+def run_with(task: DriveTask, header: PlanLogHeader, make_driver: MakeDriver) -> DriveRecord:
+    """Drive with whoever is made for it, in this process's world.
+
+    :param header: of the plan log
+    """
+    world = _world(task.camera)
     with DriveFiles(task.folder, header, task.camera, task.files) as files:
         return run_drive(world, task.scenario, make_driver, files)
 

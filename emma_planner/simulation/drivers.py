@@ -32,6 +32,10 @@ MEASURED = 'measured'
 EXPERT_STEP_S = 0.1
 
 
+class DriverLostError(Exception):
+    """Who drives answers no more, and the car has been stopped; the message says who."""
+
+
 @dataclass(frozen=True, eq=False)
 class Shown:
     """What a driver follows now, for films.
