@@ -103,7 +103,7 @@ def draw_birds_eye(
 
 def _draw_roads(canvas: MapCanvas, roads: RoadMap) -> None:
     for lane in roads.lanes:
-        canvas.fill(lane, _ROAD, smooth=False)
+        canvas.fill(lane, _ROAD)
     for line in roads.lines:
         for piece in _dashes(line.points) if line.kind == LineKind.BROKEN else [line.points]:
             if canvas.near(piece[[0, -1]]).any() or line.kind != LineKind.BROKEN:
@@ -130,7 +130,7 @@ def _draw_route(canvas: MapCanvas, route: Route, route_s_m: float) -> None:
         others = np.stack([points[1:] - side[1:], points[:-1] - side[:-1]], axis=1)
         joined = np.diff(route.s_m[ahead]) < 5.0 * np.median(np.diff(route.s_m))
         for quad in np.concatenate([quads, others], axis=1)[joined]:
-            canvas.fill(quad, _ROUTE, smooth=False)
+            canvas.fill(quad, _ROUTE)
     left, right = _across(route, route.length_m)
     marks = np.linspace(left, right, 9)
     for k, (start, end) in enumerate(itertools.pairwise(marks)):

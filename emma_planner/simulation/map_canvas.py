@@ -1,7 +1,6 @@
 """A square picture to draw on in metres of the map, seen from above with a viewer's heading up.
 
-Draws at twice the size and shrinks, so that lines are smooth and filled areas meet without seams.
-Knows nothing of what is drawn.
+Draws at twice the size and shrinks, so that thin lines are smooth. Knows nothing of what is drawn.
 """
 
 from __future__ import annotations
@@ -58,12 +57,11 @@ class MapCanvas:
         pixels = self._to_pixels(points_map)
         return np.asarray(np.abs(pixels - self._side / 2.0).max(axis=-1) < self._side)
 
-    def fill(self, points_map: FloatArray, colour: Colour, *, smooth: bool = True) -> None:
-        """:param smooth: False for surfaces that must meet their neighbours without a seam"""
+    def fill(self, points_map: FloatArray, colour: Colour) -> None:
+        """Fill a polygon; OpenCV fills its border too, so that neighbours leave no seam."""
         pixels = self._to_pixels(points_map)
         if self._touches(pixels):
-            kind = cv2.LINE_AA if smooth else cv2.LINE_8
-            cv2.fillPoly(self._pixels, [_fixed(pixels)], colour, kind, _SHIFT)
+            cv2.fillPoly(self._pixels, [_fixed(pixels)], colour, cv2.LINE_AA, _SHIFT)
 
     def line(
         self, points_map: FloatArray, colour: Colour, width_px: float, *, closed: bool = False

@@ -15,6 +15,7 @@ from PIL import Image
 from emma_planner.planning.fallback import Source
 from emma_planner.planning.kinematics import to_base
 from emma_planner.planning.types import Reasoning
+from emma_planner.simulation.birds_eye import draw_birds_eye
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drive import Infraction, InfractionKind
 from emma_planner.simulation.film import END_SHOWN_S, FilmWriter, film_camera
@@ -196,6 +197,14 @@ def test_a_frame_without_a_camera_picture_still_shows_the_view_from_above():
     assert without[:360, :640].mean() < 50
 
 
+def test_the_view_from_above_shows_what_was_driven():
+    seen = compose(_frame(), VEHICLE, VIEW, 1.0, driven())[:360, 640:]
+    wanted = draw_birds_eye(
+        busy(), VEHICLE, roads=roads(), plan_map=plan_map(), path_driven=driven()
+    )
+    assert np.array_equal(seen[:, 2:], wanted[:, 2:])
+
+
 def test_the_camera_of_the_simulator_is_the_camera_of_the_drawing():
     settings = CameraSettings(800, 400, 70.0, (1.2, 0.1, 1.4), 5.0)
     camera = film_camera(settings)
@@ -264,6 +273,7 @@ def test_the_last_infraction_and_nothing_else_is_written_in_red():
     assert red(_frame(end='arrived')) == 0
     other = replace(HIT, detail='hit something else')
     last = _words(_frame(infractions=(other, HIT)))
+    assert np.array_equal(last, _words(_frame(infractions=(HIT, HIT))))
     assert not np.array_equal(last, _words(_frame(infractions=(HIT, other))))
 
 
