@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 from pathlib import Path
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
@@ -21,13 +19,13 @@ from emma_planner.simulation.drive_task import EXPERTS, DriveTask, run_task
 from emma_planner.simulation.fan_out import FanOutError, fan_out
 from emma_planner.simulation.film_files import FilmError
 from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of, split_size
-from emma_planner.simulation.score_summary import ScoreSummary, summarise, summary_to_json
+from emma_planner.simulation.score_files import OutFolderError, clear_out_folder, write_scores
+from emma_planner.simulation.score_summary import ScoreSummary, summarise
 from emma_planner.simulation.score_table import score_table
 from emma_planner.simulation.scores import score_drive
 from emma_planner.simulation.world import WorldError
 
 NAME = 'drive'
-SCORES = 'scores.json'
 ERRORS = (
     BagError,
     FanOutError,
@@ -37,10 +35,6 @@ ERRORS = (
     ResourceError,
     WorldError,
 )
-
-
-class DriveError(Exception):
-    """The output folder cannot be used."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,10 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
             _print_list(scenarios)
             return 0
         tasks = _tasks(arguments, scenarios)
-        _check_folder(arguments.out, overwrite=arguments.overwrite)
+        clear_out_folder(arguments.out, overwrite=arguments.overwrite)
     except (ConfigError, ResourceError, ScenarioError) as err:
         return fail(NAME, err, USAGE)
-    except DriveError as err:
+    except OutFolderError as err:
         return fail(NAME, err, FAILED)
     with interrupted_once():
         return _run(arguments, tasks)
@@ -105,19 +99,6 @@ def _camera(size: tuple[int, int]) -> CameraSettings:
     return CameraSettings(width=size[0], height=size[1])
 
 
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    if not (folder / SCORES).exists() and not any(folder.glob('*/plans.jsonl')):
-        return
-    if not overwrite:
-        raise DriveError(
-            f'{folder}: need a folder without results, got some; '
-            'name another --out or give --overwrite'
-        )
-    for path in sorted(folder.glob('*/plans.jsonl')):
-        shutil.rmtree(path.parent)
-    (folder / SCORES).unlink(missing_ok=True)
-
-
 def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
     records: dict[int, DriveRecord] = {}
     error: BaseException | None = None
@@ -151,14 +132,12 @@ def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
 def _write(
     arguments: argparse.Namespace, config: PlannerConfig, summary: ScoreSummary, *, complete: bool
 ) -> None:
-    about = {
-        'planner': summary.drives[0].planner,
-        'split': arguments.split,
-        'density': arguments.density,
-        'latency_s': 'measured' if arguments.latency is None else arguments.latency,
-        'config_hash': config.hash(),
-        'complete': complete,
-    }
-    text = json.dumps({**about, **summary_to_json(summary)}, indent=2, allow_nan=False)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / SCORES).write_text(text + '\n', encoding='utf-8')
+    write_scores(
+        arguments.out,
+        summary,
+        split=arguments.split,
+        density=arguments.density,
+        latency_s=arguments.latency,
+        config_hash=config.hash(),
+        complete=complete,
+    )

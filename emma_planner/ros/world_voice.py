@@ -37,9 +37,12 @@ class WorldVoice:
         self._camera = camera
         self._command: str | None = None
         self._is_placed = False
+        self.now_ns = 0
+        """Simulated time that was said last [ns]."""
 
     def clock(self, now_ns: int) -> None:
         """Say what time it is."""
+        self.now_ns = now_ns
         self._port.outputs[CLOCK].publish(clock_message(self._port.make, now_ns))
 
     def motion(self, observation: Observation) -> Any:
@@ -62,16 +65,22 @@ class WorldVoice:
         return odometry
 
     def picture(self, observation: Observation) -> None:
-        """Show what the camera sees, uncompressed."""
+        """Show what the camera sees, uncompressed where somebody listens to that."""
         if observation.image is None or self._camera is None:
             return
         make, outputs, now_ns = self._port.make, self._port.outputs, observation.stamp_ns
         outputs[INFO].publish(camera_info_message(make, self._camera, now_ns))
         if outputs[IMAGE].get_subscription_count():
             outputs[IMAGE].publish(image_message(make, observation.image, now_ns, CAMERA))
+        else:
+            self._jpeg(observation)
 
-    def jpeg(self, observation: Observation) -> None:
-        """Show what the camera sees, compressed."""
+    def jpeg_too(self, observation: Observation) -> None:
+        """Show the same compressed, where :meth:`picture` has not."""
+        if self._port.outputs[IMAGE].get_subscription_count():
+            self._jpeg(observation)
+
+    def _jpeg(self, observation: Observation) -> None:
         output = self._port.outputs[COMPRESSED]
         if observation.image is not None and output.get_subscription_count():
             jpeg = to_jpeg(observation.image)

@@ -1,0 +1,110 @@
+"""Planner and follower as processes of a drive over ROS: started, watched, stopped."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emma_planner.config import PlannerConfig
+from emma_planner.simulation.config import SimulationConfig
+from emma_planner.simulation.drivers import follower_config
+from emma_planner.simulation.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
+from emma_planner.simulation.observation import VehicleShape
+
+STOP_LIMIT_S = 15.0
+LONGEST_DEADLINE_S = 600.0
+TOPICS = {
+    'image_topic': 'image',
+    'compressed_topic': 'image/compressed',
+    'camera_info_topic': 'camera_info',
+    'odometry_topic': 'odometry',
+    'command_topic': 'command',
+}
+
+
+class NodeProcesses:
+    """A planner and a follower for drives in lock-step; a context manager.
+
+    :param folder: takes parameters and logs of the nodes
+    :param python: interpreter and environment of the nodes, this process's own by default
+    """
+
+    def __init__(
+        self,
+        config: PlannerConfig,
+        folder: Path,
+        python: tuple[str, Mapping[str, str] | None] = (sys.executable, None),
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._python = python
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> NodeProcesses:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.running.values():
+            _stop(process)
+
+    def start(self, vehicle: VehicleShape) -> None:
+        """Start those that do not run."""
+        follower = replace(
+            follower_config(vehicle),
+            on_odometry=True,
+            path_topic=EFFECTIVE_PATH,
+            odometry_topic=CONTROL_ODOMETRY,
+        )
+        # a world that waits is no reason to give a plan up
+        planner = replace(
+            self._config, on_image=True, deadline_s=LONGEST_DEADLINE_S, autostart=True, **TOPICS
+        )
+        for name, parameters in (('planner_node', planner), ('follower_node', follower)):
+            if name not in self.running or self.running[name].poll() is not None:
+                self.running[name] = self._start(name, asdict(parameters))
+
+    def find_dead(self) -> str:
+        """Say which process has ended, and how; '' for none."""
+        for name, process in self.running.items():
+            if (code := process.poll()) is not None:
+                how = f'by {signal.Signals(-code).name}' if code < 0 else f'with status {code}'
+                return f'{name} ended {how}, see {self._folder / name}.log'
+        return ''
+
+    def _start(self, name: str, parameters: dict[str, Any]) -> subprocess.Popen[bytes]:
+        path = self._folder / f'{name}.yaml'
+        values = {**parameters, 'use_sim_time': True}
+        path.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}, sort_keys=False))
+        python, environment = self._python
+        command = [python, '-m', f'emma_planner.ros.{name}', '--ros-args', '--params-file']
+        with (self._folder / f'{name}.log').open('ab') as log:
+            return subprocess.Popen(
+                [*command, str(path)], stdout=log, stderr=subprocess.STDOUT, env=environment
+            )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def simulation_config(config: PlannerConfig, latency_s: float | None) -> SimulationConfig:
+    """Return the world's side of drives with these processes."""
+    return SimulationConfig(
+        mode='lock-step',
+        plan_rate_hz=config.rate_hz,
+        latency_s=-1.0 if latency_s is None else latency_s,
+    )
