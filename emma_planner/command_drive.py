@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
 from emma_planner.config import ConfigError, PlannerConfig

@@ -5,6 +5,7 @@ Used by the simulator's node and by ``emma drive --ros``; knows no rclpy.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -100,9 +101,7 @@ def tasks_of(config: SimulationConfig) -> list[DriveTask]:
     """
     try:
         numbers = number_ranges(config.seeds)
-    except ValueError as err:
-        raise ConfigError(f'seeds: {err}') from err
-    except Exception as err:  # argparse.ArgumentTypeError is no ValueError
+    except argparse.ArgumentTypeError as err:
         raise ConfigError(f'seeds: {err}') from err
     density = None if config.density == OWN else config.density
     try:
@@ -157,9 +156,9 @@ def drive_node(port: Any, config: SimulationConfig) -> int:
             config_hash=config.hash(),
             complete=is_complete,
         )
-        sys.stdout.write(f'{score_table(summary)}\n\nresults   {folder}\n')
+        print(f'{score_table(summary)}\n\nresults   {folder}')
     if error is not None and not isinstance(error, KeyboardInterrupt):
-        sys.stderr.write(f'simulation_node: {" ".join(str(error).split())}\n')
+        print(f'simulation_node: {" ".join(str(error).split())}', file=sys.stderr)
     return 0 if is_complete else 1
 
 

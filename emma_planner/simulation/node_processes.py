@@ -18,6 +18,7 @@ from emma_planner.simulation.drivers import follower_config
 from emma_planner.simulation.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
 from emma_planner.simulation.observation import VehicleShape
 
+PLANNER_NODE, FOLLOWER_NODE = 'planner_node', 'follower_node'
 STOP_LIMIT_S = 15.0
 LONGEST_DEADLINE_S = 600.0
 TOPICS = {
@@ -33,18 +34,24 @@ class NodeProcesses:
     """A planner and a follower for drives in lock-step; a context manager.
 
     :param folder: takes parameters and logs of the nodes
-    :param python: interpreter and environment of the nodes, this process's own by default
+    :param planner: what to run in place of planner_node
+    :param host: interpreter and environment of the nodes, this process's own by default
     """
 
     def __init__(
         self,
         config: PlannerConfig,
         folder: Path,
-        python: tuple[str, Mapping[str, str] | None] = (sys.executable, None),
+        planner: tuple[str, ...] = ('-m', 'emma_planner.ros.planner_node'),
+        host: tuple[str, Mapping[str, str] | None] = (sys.executable, None),
     ) -> None:
         self._config = config
         self._folder = folder
-        self._python = python
+        self._commands = {
+            PLANNER_NODE: planner,
+            FOLLOWER_NODE: ('-m', 'emma_planner.ros.follower_node'),
+        }
+        self._python, self._environment = host
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> NodeProcesses:
@@ -67,7 +74,7 @@ class NodeProcesses:
         planner = replace(
             self._config, on_image=True, deadline_s=LONGEST_DEADLINE_S, autostart=True, **TOPICS
         )
-        for name, parameters in (('planner_node', planner), ('follower_node', follower)):
+        for name, parameters in ((PLANNER_NODE, planner), (FOLLOWER_NODE, follower)):
             if name not in self.running or self.running[name].poll() is not None:
                 self.running[name] = self._start(name, asdict(parameters))
 
@@ -83,11 +90,10 @@ class NodeProcesses:
         path = self._folder / f'{name}.yaml'
         values = {**parameters, 'use_sim_time': True}
         path.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}, sort_keys=False))
-        python, environment = self._python
-        command = [python, '-m', f'emma_planner.ros.{name}', '--ros-args', '--params-file']
+        command = [self._python, *self._commands[name], '--ros-args', '--params-file', str(path)]
         with (self._folder / f'{name}.log').open('ab') as log:
             return subprocess.Popen(
-                [*command, str(path)], stdout=log, stderr=subprocess.STDOUT, env=environment
+                command, stdout=log, stderr=subprocess.STDOUT, env=self._environment
             )
 
 

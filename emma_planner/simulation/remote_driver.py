@@ -21,7 +21,7 @@ from emma_planner.planning.types import NS_PER_S, Reasoning
 from emma_planner.ros.control_messages import control_of, path_of, state_of
 from emma_planner.ros.conversions import stamp_of
 from emma_planner.ros.world_messages import MAP
-from emma_planner.ros.world_port import FOLLOWER, PLANNER, WorldPort
+from emma_planner.ros.world_port import PLANNER, WorldPort
 from emma_planner.ros.world_voice import COMPRESSED, IMAGE, WorldVoice
 from emma_planner.simulation.config import SimulationConfig
 from emma_planner.simulation.drivers import DriverLostError, Shown, follower_config
