@@ -12,8 +12,9 @@ import math
 import numpy as np
 
 from emma_planner.planning.types import NS_PER_S, FloatArray
-from emma_planner.simulation.conflicts import Leader, meet
+from emma_planner.simulation.expert_conflicts import Leader, meet
 from emma_planner.simulation.expert_facts import ExpertFacts, ExpertPlan, facts_of
+from emma_planner.simulation.expert_frame import RouteFrame
 from emma_planner.simulation.expert_path import Ego, ExpertPath, Lateral
 from emma_planner.simulation.expert_speed import (
     DT_S,
@@ -27,9 +28,8 @@ from emma_planner.simulation.expert_speed import (
     drive,
 )
 from emma_planner.simulation.expert_steering import steer
+from emma_planner.simulation.expert_yielding import Yielding
 from emma_planner.simulation.observation import Actor, ActorKind, Observation, VehicleShape
-from emma_planner.simulation.right_of_way import RightOfWay
-from emma_planner.simulation.route_frame import RouteFrame
 
 __all__ = ['Expert', 'ExpertFacts', 'ExpertPlan']
 
@@ -56,7 +56,7 @@ class Expert:
     def __init__(self, vehicle: VehicleShape) -> None:
         self._vehicle = vehicle
         self._path = ExpertPath()
-        self._rules = RightOfWay()
+        self._rules = Yielding()
         self._last: tuple[int, Motion, FloatArray] | None = None
         self._cause = FREE
         self._waited_s = 0.0

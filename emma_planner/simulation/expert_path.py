@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
-from emma_planner.simulation.conflicts import Line
+from emma_planner.simulation.expert_conflicts import Line
+from emma_planner.simulation.expert_frame import RouteFrame, corners, ramp
+from emma_planner.simulation.expert_gaps import blocker
 from emma_planner.simulation.expert_speed import Cap, Cause, Limit, Stop
-from emma_planner.simulation.lane_gaps import blocker
 from emma_planner.simulation.observation import Actor, ActorKind, Route, RouteSpan, VehicleShape
 from emma_planner.simulation.route import TURNING_KINDS
-from emma_planner.simulation.route_frame import RouteFrame, corners, ramp
 
 LOOK_AHEAD_M = 80.0
 GROUP_M = 30.0

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from emma_planner.planning.types import FloatArray, Pose
-from emma_planner.simulation.conflicts import Line
+from emma_planner.simulation.expert_conflicts import Line
 from emma_planner.simulation.expert_speed import DT_S, Motion
 from emma_planner.simulation.observation import VehicleShape
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from emma_planner.simulation.conflicts import way_of
+from emma_planner.simulation.expert_conflicts import way_of
+from emma_planner.simulation.expert_frame import RouteFrame, corners
 from emma_planner.simulation.observation import Actor, ActorKind, VehicleShape
-from emma_planner.simulation.route_frame import RouteFrame, corners
 
 SAME_WAY_COS = 0.3
 DRIFT_S = 2.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
+from emma_planner.simulation.expert_frame import RouteFrame, corners
 from emma_planner.simulation.observation import Actor, ActorKind, VehicleShape
-from emma_planner.simulation.route_frame import RouteFrame, corners
 
 MARGIN_M = 0.3
 """Room kept beside whoever moves."""
