@@ -21,6 +21,8 @@ EGO_PATIENCE_S = 2.0
 """An ego that stands before a conflict for longer is waiting for the others."""
 LONG_WAIT_S = 8.0
 START_MPS2 = 1.5
+CIRCLE = 9
+"""However long who enters a circle has waited."""
 TURN_RAD = math.radians(30.0)
 
 
@@ -72,7 +74,8 @@ def must_yield(me: Approach, other: Approach) -> bool:
 def rank_of(lane: Lane, graph: RoadGraph) -> int:
     """Return who goes first by the kind of lane: the higher number."""
     if lane.kind == 'roundabout':
-        return int(any(before.kind == 'roundabout' for before in graph.lanes_before(lane)))
+        circles = any(before.kind == 'roundabout' for before in graph.lanes_before(lane))
+        return CIRCLE if circles else 0
     turned = abs(float(lane.yaw_rad[-1] - lane.yaw_rad[0]))
     if lane.kind in ('merge', 'split'):
         bends = max(abs(float(yaw - lane.yaw_rad[0])) for yaw in lane.yaw_rad)

@@ -530,14 +530,18 @@ class Traffic:
             waits_inside = lane.kind in ('merge', 'split')
             if not conflicts or (distance < half - 0.5 and not waits_inside):
                 continue
-            if lane.kind in ('junction', 'roundabout') and self._is_full(
-                driver, start + lane.length_m, gap_m
-            ):
+            enters = lane.kind == 'junction' or (
+                lane.kind == 'roundabout' and not self._ranks[lane.id]
+            )
+            if enters and self._is_full(driver, start + lane.length_m, gap_m):
                 yield start
             for conflict in conflicts:
                 other_lane = self._graph.lanes[conflict.other]
                 if math.dist(other_lane.points[0], lane.points[0]) < JOIN_M:
                     continue  # they part here: whoever is ahead leads
+                joins = math.dist(other_lane.points[-1], lane.points[-1]) < JOIN_M
+                if waits_inside and not joins:
+                    continue
                 me = Approach(
                     driver.id,
                     distance + conflict.enter_m - half,
@@ -615,7 +619,12 @@ class Traffic:
             if planned[0].id in after[:1]:
                 self._try_change(driver, planned[0], users)
                 return
-        if not self._graph.next_lanes(lane) and self._ends_here(lane):
+        if lane.kind == 'roundabout' and self._ranks[lane.id]:
+            # leave the circle from its outer lane
+            for other in beside:
+                if other.index > lane.index and self._try_change(driver, other, users):
+                    return
+        elif not self._graph.next_lanes(lane) and self._ends_here(lane):
             for other in beside:
                 if self._graph.next_lanes(other) and self._try_change(driver, other, users):
                     return
@@ -725,15 +734,20 @@ class Traffic:
             driver.track, driver.s_m = Track(tuple(lanes)), s
 
     def _fitting(self, lane: Lane, following: tuple[Lane, ...]) -> list[Lane]:
-        """Turn left from the left lane only, right from the right one."""
+        """Turn left from the left lane only, right and out of a circle from the right one."""
         last = len(self._graph.roads[lane.road]) - 1
         fitting = []
         for other in following:
             turned = float(other.yaw_rad[-1] - other.yaw_rad[0])
-            wrong = (turned > TURN_RAD and lane.index > 0) or (
-                turned < -TURN_RAD and lane.index < last
-            )
-            if other.kind != 'junction' or not wrong:
+            after = self._graph.next_lanes(other)
+            if other.kind == 'junction':
+                wrong = (turned > TURN_RAD and lane.index > 0) or (
+                    turned < -TURN_RAD and lane.index < last
+                )
+            else:
+                circling = lane.kind == 'roundabout' and any(n.kind == 'roundabout' for n in after)
+                wrong = lane.kind == 'roundabout' and not circling and lane.index < last
+            if not wrong:
                 fitting.append(other)
         return fitting or list(following)
 
