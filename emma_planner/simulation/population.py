@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from emma_planner.planning.types import Pose
+from emma_planner.simulation.appearance import Standing
 from emma_planner.simulation.observation import Actor, Light, Route, VehicleShape
 from emma_planner.simulation.obstacles import Obstacle, place_obstacles
 from emma_planner.simulation.pedestrians import Pedestrian, Pedestrians
 from emma_planner.simulation.road_graph import RoadGraph, RoadId
-from emma_planner.simulation.roadside import RoadsideItem, place_roadside
+from emma_planner.simulation.roadside import place_roadside
 from emma_planner.simulation.route import LaneStep
 from emma_planner.simulation.scenario import Scenario
 from emma_planner.simulation.signals import SignalHead, TrafficSignals
@@ -23,7 +24,6 @@ from emma_planner.simulation.traffic import Car, EgoMotion, Traffic
 
 DEMAND_M = 45.0
 """Who is this near to a stop line asks for green."""
-ROADSIDE_DENSITY = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +57,8 @@ class Population:
         self.obstacles: tuple[Obstacle, ...] = place_obstacles(
             place.graph, place.route, place.steps, scenario
         )
-        self.roadside: tuple[RoadsideItem, ...] = (
-            place_roadside(place.graph, scenario.seed, ROADSIDE_DENSITY)
-            if scenario.roadside
-            else ()
+        self.roadside: tuple[Standing, ...] = (
+            place_roadside(place.graph, scenario.seed) if scenario.roadside else ()
         )
         self._standing = tuple(obstacle.to_actor() for obstacle in self.obstacles)
         self._traffic = Traffic(place.graph, scenario, self._motion(ego, 0.0))

@@ -12,7 +12,6 @@ import numpy as np
 
 from emma_planner.control.control import Control
 from emma_planner.planning.types import NS_PER_S, ByteArray, Pose
-from emma_planner.simulation.appearance import Standing
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.metadrive_adaptation import AdaptationError
 from emma_planner.simulation.metadrive_bodies import (
