@@ -118,10 +118,7 @@ class World:
         self._bodies.place(self._actors)
         self._bodies.advance(1.0)
         if self._scene is not None:
-            standing = [
-                Standing(item.name, item.pose, item.variant) for item in self._population.roadside
-            ]
-            self._scene.reset(self._road_map, scenario.weather, standing)
+            self._scene.reset(self._road_map, scenario.weather, self._population.roadside)
         return self._observe(render=render)
 
     def step(self, control: Control, *, render: bool = False) -> Observation:
