@@ -1,13 +1,15 @@
 """Every adaptation of the simulator, for MetaDrive 0.4.3 with Panda3D 1.10.
 
-MetaDrive builds the map and moves the ego; it does not draw. Its own picture costs seconds of CPU a
-frame without a GPU, gigabytes of memory, and assets that it downloads at the first start: the
+MetaDrive builds the map and moves the ego; it does not draw. Its own picture costs seconds of CPU
+a frame without a GPU, gigabytes of memory, and assets that it downloads at the first start: the
 wheel has none, and the download runs even without rendering. The camera's picture is drawn by
-:mod:`emma_planner.simulation.scene` instead, and physics is the same with and without it.
+:class:`emma_planner.simulation.scene.Scene` instead; physics is the same with and without it.
 
 - nothing is downloaded (``BaseEngine.try_pull_asset`` is replaced)
 - outcomes do not depend on earlier drives: no object is reused, no map is kept
 - no sensor, no window, no interface
+- off-ramps lie beside their road whatever its direction (``OutRampOnStraight._get_merge_part``
+  lays the start of the lane along the map's x axis, where roads of other directions are not)
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ def prepare(camera: CameraSettings | None) -> dict[str, Any]:
     from metadrive.engine.base_engine import BaseEngine
 
     BaseEngine.try_pull_asset = staticmethod(_pull_nothing)
+    _lay_off_ramps_along_the_road()
     return {
         'use_render': False,
         'image_observation': False,
@@ -82,3 +85,15 @@ def _check_rendering() -> None:
 
 def _pull_nothing() -> None:
     """Instead of the download: no asset is needed."""
+
+
+def _lay_off_ramps_along_the_road() -> None:
+    from metadrive.component.lane.straight_lane import StraightLane
+    from metadrive.component.pgblock.ramp import OutRampOnStraight
+
+    def merge_part(block: Any, beside: Any, length_m: float) -> Any:
+        width = block.lane_width
+        start, end = beside.position(0, width), beside.position(length_m, width)
+        return StraightLane(start, end, width)
+
+    OutRampOnStraight._get_merge_part = merge_part
