@@ -20,6 +20,8 @@ STANDING_MPS = 0.3
 EGO_PATIENCE_S = 2.0
 """An ego that stands before a conflict for longer is waiting for the others."""
 LONG_WAIT_S = 8.0
+QUEUE_M = 6.0
+"""Who stands so much farther from the conflict is not the first of its queue."""
 START_MPS2 = 1.5
 CIRCLE = 9
 """However long who enters a circle has waited."""
@@ -63,6 +65,8 @@ def must_yield(me: Approach, other: Approach) -> bool:
     standing = other.speed_mps < STANDING_MPS
     if other.is_ego and standing:
         return other.waited_s < EGO_PATIENCE_S
+    if standing and me.waited_s > LONG_WAIT_S and other.enter_m > me.enter_m + QUEUE_M:
+        return False  # it stands in a queue, perhaps for me
     enter_s, leave_s = me.times()
     other_enter_s, other_leave_s = other.times()
     if other.is_ego and other_enter_s < EGO_WINDOW_S:
