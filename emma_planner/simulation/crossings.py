@@ -15,8 +15,8 @@ from emma_planner.simulation.streets import beside, route_yaw, street_places
 
 START_KEEP_M = 40.0
 END_KEEP_M = 15.0
-JUNCTION_KEEP_M = 15.0
-"""From stop lines, roundabouts, ramps."""
+JUNCTION_KEEP_M = 16.0
+"""From stop lines, roundabouts, ramps; 15 m and the spacing of a route's points."""
 APART_M = 30.0
 MOST_TRIES = 100
 KERB_M = 1.5
