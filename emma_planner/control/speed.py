@@ -62,8 +62,10 @@ class SpeedControl:
             max(lag_m, -MAX_CORRECTION_M), MAX_CORRECTION_M
         )
         wanted = max(path.speed_mps(then_s) + correction, 0.0)
-        change = path.speed_mps(then_s + WINDOW_S / 2.0) - path.speed_mps(then_s - WINDOW_S / 2.0)
-        return self._drive(wanted, change / WINDOW_S, speed_mps, dt_s)
+        # before its first pose a path says nothing of how its speed changes
+        first_s, last_s = max(then_s - WINDOW_S / 2.0, 0.0), then_s + WINDOW_S / 2.0
+        change = path.speed_mps(last_s) - path.speed_mps(first_s)
+        return self._drive(wanted, change / (last_s - first_s), speed_mps, dt_s)
 
     def stop(self, speed_mps: float | None, dt_s: float) -> tuple[float, float]:
         """Brake comfortably to a standstill, then hold.
