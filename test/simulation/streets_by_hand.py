@@ -28,7 +28,7 @@ DT_S = 0.1
 
 @dataclass(frozen=True)
 class Street:
-    """From the origin along x; with a radius, a circle to the left, or to the right if negative."""
+    """From the origin along x; with a radius, a circle: left, or right where it is negative."""
 
     length_m: float = 400.0
     left_m: float = 1.75

@@ -52,7 +52,8 @@ def test_it_stops_with_its_front_short_of_a_light_that_is_not_green(state):
     assert done.speeds_mps[-1] < 0.05
     assert done.decelerations_mps2.max() < 3.0
     facts = done.plans[-1].facts
-    assert facts.limit is Limit.RED_LIGHT and facts.actor == 'light'
+    assert facts.limit is Limit.RED_LIGHT
+    assert facts.actor == 'light'
     assert facts.longitudinal == 'wait'
     assert facts.distance_m == pytest.approx(80.0 - front, abs=0.01)
 
@@ -81,7 +82,8 @@ def test_it_follows_a_slower_car_at_its_speed_and_never_touches_it():
     assert gaps[-1] < 20.0
     assert done.speeds_mps[-1] == pytest.approx(6.0, abs=0.3)
     assert done.decelerations_mps2.max() < 3.0
-    assert done.plans[-1].facts.limit is Limit.LEAD and done.plans[-1].facts.actor == 'lead'
+    assert done.plans[-1].facts.limit is Limit.LEAD
+    assert done.plans[-1].facts.actor == 'lead'
 
 
 def test_it_waits_behind_a_standing_car():
@@ -92,7 +94,7 @@ def test_it_waits_behind_a_standing_car():
 
 def test_a_car_that_drifts_into_its_lane_slows_it_before_it_is_there():
     way = np.column_stack([np.arange(0.0, 41.0, 2.0), np.maximum(0.0, np.linspace(3.5, -1.0, 21))])
-    cutter = actor('cutter', 20.0, 3.5, speed_mps=7.0, path=way + (20.0, 0.0))
+    cutter = actor('cutter', 20.0, 3.5, speed_mps=7.0, path=np.add(way, (20.0, 0.0)))
     plan = Expert(VEHICLE).plan(Street().observation(10.0, 11.0, actors=(cutter,)))
     straight = actor('cutter', 20.0, 3.5, speed_mps=7.0)
     other = Expert(VEHICLE).plan(Street().observation(10.0, 11.0, actors=(straight,)))
@@ -149,7 +151,8 @@ def test_it_waits_behind_a_broken_down_car_while_the_lane_beside_is_taken():
     done = drive(Street(left_m=5.25), speed_mps=8.0, seconds=35.0, actors=(broken, *column))
     last = -90.0 + 6.0 * done.times_s
     waits = (last < 30.0) & (done.times_s > 9.0)
-    assert (done.path[waits, 1] < 0.3).all() and (done.path[waits, 0] < 52.0).all()
+    assert (done.path[waits, 1] < 0.3).all()
+    assert (done.path[waits, 0] < 52.0).all()
     assert done.path[-1, 0] > 62.0
     assert any(plan.facts.limit is Limit.OBSTACLE for plan in done.plans)
 
@@ -166,7 +169,8 @@ def test_it_gives_way_to_a_car_that_crosses_and_not_to_one_that_waits():
     crosser = actor('crosser', 60.0, -30.0, yaw=math.pi / 2, speed_mps=7.0, path=way)
     street = Street()
     plan = Expert(VEHICLE).plan(street.observation(30.0, 8.0, actors=(crosser,)))
-    assert plan.facts.limit is Limit.YIELD and plan.facts.actor == 'crosser'
+    assert plan.facts.limit is Limit.YIELD
+    assert plan.facts.actor == 'crosser'
     ahead = plan.poses[:, 0] + FRONT
     assert (ahead[:30] < 59.0).all()
     waiting = replace(crosser, speed_mps=0.0)
@@ -209,7 +213,8 @@ def test_poses_are_arcs_of_a_bicycle_from_where_the_ego_is():
     plan = Expert(VEHICLE).plan(away)
     speeds, curvatures = invert(to_base(plan.poses, away.pose), 0.1)
     mean = (np.concatenate([[7.0], plan.speeds_mps[:-1]]) + plan.speeds_mps) / 2
-    assert plan.poses.shape == (50, 3) and plan.speeds_mps.shape == (50,)
+    assert plan.poses.shape == (50, 3)
+    assert plan.speeds_mps.shape == (50,)
     assert speeds == pytest.approx(mean, abs=1e-6)
     limit = math.tan(math.radians(40.0)) / VEHICLE.wheelbase_m
     assert np.abs(curvatures).max() < limit
