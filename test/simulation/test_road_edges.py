@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from town_by_hand import WIDTH_M, avenue
+from town_by_hand import WIDTH_M, avenue, scenario, way
 
+from emma_planner.simulation.crossings import find_crossings
 from emma_planner.simulation.road_edges import CHUNK, RoadEdges
+from emma_planner.simulation.road_graph import RoadGraph
 
 
 @pytest.mark.parametrize('lanes', [1, 2, 3])
@@ -37,3 +41,32 @@ def test_left_and_right_add_up_to_the_whole_road(y_m: float) -> None:
 def test_a_place_far_from_any_road_is_refused() -> None:
     with pytest.raises(ValueError, match=r'need a place on a road, got \(500\.0, 0\.0\)'):
         RoadEdges(avenue(('straight', 100.0))).across(500.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize('strip_m', [0.4, 3.0])
+def test_only_a_narrow_strip_joins_two_roads(strip_m: float) -> None:
+    left, _ = RoadEdges(beside_another(strip_m)).across(50.0, 1.0, 0.0)
+    both = 3 * WIDTH_M + strip_m
+    assert left == pytest.approx((both if strip_m < 1.0 else WIDTH_M) - 1.0, abs=1e-6)
+
+
+def test_nobody_crosses_onto_another_road() -> None:
+    graph = beside_another(strip_m=1.8)
+    route, _ = way(graph, '0~1~0', '0~1~0')
+    assert find_crossings(graph, route, scenario(0, pedestrians=1)) == ()
+
+
+def beside_another(strip_m: float) -> RoadGraph:
+    """A road with one like it to the left, a strip of grass between."""
+    lanes = list(avenue(('straight', 200.0)).lanes.values())
+    shift = np.array([0.0, 2 * WIDTH_M + strip_m])
+    copies = [
+        replace(
+            lane,
+            id=f'other {lane.id}',
+            road=(f'other {lane.road[0]}', f'other {lane.road[1]}'),
+            points=lane.points + shift,
+        )
+        for lane in lanes
+    ]
+    return RoadGraph(lanes + copies)
