@@ -94,7 +94,7 @@ def textures() -> dict[str, ByteArray]:
 
 
 def _noise(rng: np.random.Generator, slope: float) -> FloatArray:
-    """Periodic noise whose amplitude falls with frequency to the power of ``slope``, deviation 1."""
+    """Periodic noise of deviation 1; its amplitude falls with frequency to a power."""
     frequency = np.fft.fftfreq(TEXTURE_PX) * TEXTURE_PX
     radius = np.hypot(frequency[:, None], frequency)
     radius[0, 0] = np.inf

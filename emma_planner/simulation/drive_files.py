@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class DriveFiles:
         self._film: FilmWriter | None = None
         self._command = ''
         self._next_image_ns = 0
+        self._last_image: ByteArray | None = None
 
     def __enter__(self) -> DriveFiles:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -123,6 +124,7 @@ class DriveFiles:
             self._command = observation.command
             self._write('/command', string_message(self.make, self._command), now_ns)
         if observation.image is not None and self._camera is not None:
+            self._last_image = observation.image
             self._write_image(observation.image, self._camera, now_ns)
 
     def write_control(self, stamp_ns: int, control: Control) -> None:
@@ -151,6 +153,8 @@ class DriveFiles:
     ) -> None:
         """Show how it ended."""
         if self._film is not None:
+            if observation.image is None:
+                observation = replace(observation, image=self._last_image)
             end = f'{record.end.value}: {record.detail}' if record.detail else record.end.value
             self._film.add(_frame(observation, driver, roads, recorder, end))
 

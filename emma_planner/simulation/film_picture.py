@@ -190,7 +190,8 @@ def _words(frame: FilmFrame, time_s: float) -> ByteArray:
 def _state(frame: FilmFrame, time_s: float) -> list[Text]:
     """Time, speed and command in columns of their own; planner and what is driven at the right."""
     seen, baseline = frame.observation, _BASELINES_PX[0]
-    speed = f'{seen.speed_mps:.1f} m/s ({3.6 * seen.speed_mps:.0f} km/h)'
+    mps = round(seen.speed_mps, 1) + 0.0  # no -0.0 for who stands
+    speed = f'{mps:.1f} m/s ({round(3.6 * mps) + 0} km/h)'
     columns = (f'{time_s:.1f} s', speed, seen.command)
     texts: list[Text] = [
         (cut(text, _LARGE_PX, end - left - _MARGIN_PX), left, baseline, _LARGE_PX, _WHITE)

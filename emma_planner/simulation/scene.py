@@ -95,9 +95,10 @@ class Scene:
         x, y, z = self._rasterizer.look_from(ego)
         self._sky.follow(x, y, z)
         self._grass.set_pos(x, y, 0.0)
-        wanted: dict[str, Actor | SignalHead] = {
+        things: list[Actor | SignalHead] = [*actors, *heads]
+        wanted = {
             _key(thing): thing
-            for thing in (*actors, *heads)
+            for thing in things
             if math.hypot(thing.pose.x_m - ego.x_m, thing.pose.y_m - ego.y_m) < VISIBLE_M
         }
         for key in [key for key in self._shown if key not in wanted]:
@@ -161,10 +162,11 @@ class _Stage:
 
     def wear(self, look: Look, stride: int = 0) -> _Placed:
         name = f'{look.model}-{stride}' if look.model == ActorKind.PEDESTRIAN.value else look.model
-        body = self._attach(self._node(name), look.tint)
-        body.get_child(0).set_scale(*look.scale)
+        body = self._attach(self._node(name), look.tint, look.scale)
         shadow = self._shadows.attach_new_node('shadow')
-        spot = shadow.attach_new_node(self._spot)
+        # a transform belongs to a node, and meshes are shared: each wearer has a holder of its own
+        spot = shadow.attach_new_node('holder')
+        spot.attach_new_node(self._spot)
         spot.set_scale(SHADOW_GROWTH * look.size_m[0], SHADOW_GROWTH * look.size_m[1], 1.0)
         return _Placed(body, shadow)
 
@@ -176,13 +178,18 @@ class _Stage:
             mesh = join([signal_head(head.height_m), signal_pole(head.height_m, arm)])
             self._nodes[name] = node_of(mesh, name)
         body = self._attach(self._nodes[name], WHITE)
-        lamp = body.attach_new_node(self._node(f'lamp-{head.state.value}'))
+        lamp = body.attach_new_node('holder')
+        lamp.attach_new_node(self._node(f'lamp-{head.state.value}'))
         lamp.set_z(head.height_m)
         return _Placed(body)
 
-    def _attach(self, node: Any, tint: Rgb) -> Any:
+    def _attach(
+        self, node: Any, tint: Rgb, scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    ) -> Any:
         body = self._models.attach_new_node('body')
-        body.attach_new_node(node)
+        holder = body.attach_new_node('holder')
+        holder.attach_new_node(node)
+        holder.set_scale(*scale)
         body.set_color_scale(*tint, 1.0)
         return body
 
