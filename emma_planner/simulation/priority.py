@@ -20,8 +20,6 @@ STANDING_MPS = 0.3
 EGO_PATIENCE_S = 2.0
 """An ego that stands before a conflict for longer is waiting for the others."""
 LONG_WAIT_S = 8.0
-QUEUE_M = 6.0
-"""Who stands so much farther from the conflict is not the first of its queue."""
 START_MPS2 = 1.5
 CIRCLE = 9
 """However long who enters a circle has waited."""
@@ -36,6 +34,7 @@ class Approach:
     :param leave_m: rear to its end
     :param waited_s: standing since
     :param rank: of its lane, see :func:`rank_of`
+    :param queues: stands behind somebody who stands
     """
 
     name: str
@@ -45,6 +44,7 @@ class Approach:
     waited_s: float
     rank: int
     is_ego: bool = False
+    queues: bool = False
 
     @property
     def is_inside(self) -> bool:
@@ -62,11 +62,11 @@ def must_yield(me: Approach, other: Approach) -> bool:
         return False
     if other.is_inside:
         return True
+    if other.queues:  # perhaps for me
+        return False
     standing = other.speed_mps < STANDING_MPS
     if other.is_ego and standing:
         return other.waited_s < EGO_PATIENCE_S
-    if standing and me.waited_s > LONG_WAIT_S and other.enter_m > me.enter_m + QUEUE_M:
-        return False  # it stands in a queue, perhaps for me
     enter_s, leave_s = me.times()
     other_enter_s, other_leave_s = other.times()
     if other.is_ego and other_enter_s < EGO_WINDOW_S:

@@ -53,7 +53,7 @@ class Track:
         limits = []
         for k, lane in enumerate(self.lanes):
             curvature = np.abs(np.gradient(lane.yaw_rad, lane.s_m))
-            smooth = np.convolve(curvature, np.ones(3) / 3.0, mode='same')
+            smooth = np.convolve(np.pad(curvature, 1), np.ones(3) / 3.0, mode='valid')
             curve = np.sqrt(LATERAL_MPS2 / np.maximum(smooth, 1e-4))
             limit = np.minimum(curve, lane.speed_limit_mps)
             limits.append(limit if k == 0 else limit[1:])

@@ -50,6 +50,8 @@ STOP_LINE_M = 1.0
 YELLOW_BRAKING_MPS2 = 3.0
 STANDING_MPS = 0.3
 DEADLOCK_S = 6.0
+QUEUE_GAP_M = 6.0
+"""Who stands so near behind somebody who stands cannot go."""
 LEAD_GAP_M = 22.0
 CUT_IN_AHEAD_M = (7.0, 12.0)
 CUT_IN_CLOSING_MPS = (-2.0, 1.0)
@@ -113,6 +115,7 @@ class _Driver:
     :param offset_m: beside the track, left positive; on its way to ``wanted_offset_m``
     :param plan: lanes to take where there is a choice
     :param brakes: seconds of driving at which to brake to a stop
+    :param queues: stands behind somebody who stands
     :param cut_in_s: when to change in front of the ego
     """
 
@@ -131,6 +134,7 @@ class _Driver:
     brakes: list[float] = field(default_factory=list)
     braking: tuple[float, float] | None = None
     cut_in_s: float | None = None
+    queues: bool = False
     pose: Pose = field(default_factory=lambda: Pose(0.0, 0.0, 0.0))
     yaw_rate_radps: float = 0.0
 
@@ -390,6 +394,7 @@ class Traffic:
                     driver.speed_mps,
                     driver.waited_s,
                     self._ranks[lane.id],
+                    queues=driver.queues,
                 )
                 half = driver.length_m / 2.0
                 found.setdefault(lane.id, []).append((start - driver.s_m, half, approach))
@@ -443,6 +448,8 @@ class Traffic:
         limits = driver.factor * track.speeds_mps
         here = float(np.interp(driver.s_m, track.s_m, limits))
         gap, leader_mps = self._leader(driver, users, seen)
+        stands = max(driver.speed_mps, leader_mps) < STANDING_MPS
+        driver.queues = stands and gap < QUEUE_GAP_M
         wanted = [follow(driver.speed_mps, here, gap, leader_mps)]
         for s, limit in zip(track.s_m[ahead], limits[ahead], strict=True):
             if limit < driver.speed_mps:
@@ -580,6 +587,7 @@ class Traffic:
                 other.waited_s,
                 other.rank,
                 other.is_ego,
+                other.queues,
             )
             if must_yield(me, approach):
                 return True
