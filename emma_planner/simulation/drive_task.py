@@ -76,7 +76,7 @@ def run_with(task: DriveTask, header: PlanLogHeader, make_driver: MakeDriver) ->
 
     :param header: of the plan log
     """
-    world = _world(task.camera)
+    world = world_of_process(task.camera)
     with DriveFiles(task.folder, header, task.camera, task.files) as files:
         return run_drive(world, task.scenario, make_driver, files)
 
@@ -89,7 +89,7 @@ def _planner(config: PlannerConfig) -> Planner:
 _worlds: dict[CameraSettings | None, World] = {}
 
 
-def _world(camera: CameraSettings | None) -> World:
+def world_of_process(camera: CameraSettings | None) -> World:
     """Return this process's world; another camera needs another world."""
     if camera not in _worlds:
         for world in _worlds.values():

@@ -78,6 +78,7 @@ class World:
         except (AdaptationError, RenderingError) as err:
             raise WorldError(str(err)) from err
         World._open = True
+        self.camera = camera
         self._bodies: ActorBodies | None = None
 
     @property
