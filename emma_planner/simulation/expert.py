@@ -27,7 +27,7 @@ from emma_planner.simulation.expert_speed import (
     Profile,
     drive,
 )
-from emma_planner.simulation.expert_steering import steer
+from emma_planner.simulation.expert_steering import steer, steerable_mps
 from emma_planner.simulation.expert_yielding import Yielding
 from emma_planner.simulation.observation import Actor, ActorKind, Observation, VehicleShape
 
@@ -70,7 +70,11 @@ class Expert:
         actors = tuple(actor for actor in truth.actors if _is_near(actor, observation))
         lateral = self._path.lay(frame, actors, ego)
         leaders, conflicts = meet(lateral.line, actors, ego.s_m, self._vehicle)
-        profile = Profile(frame.s_m, frame.limit_mps, [*_bends(lateral), *lateral.caps])
+        profile = Profile(
+            frame.s_m,
+            frame.limit_mps,
+            [*_bends(lateral, self._vehicle.wheelbase_m), *lateral.caps],
+        )
         front = self._vehicle.front_overhang_m
         start = (ego.s_m, ego.speed_mps, self._acceleration(now_ns, ego.speed_mps))
         stops = [
@@ -173,12 +177,13 @@ def _is_near(actor: Actor, observation: Observation) -> bool:
     return away < AHEAD_M
 
 
-def _bends(lateral: Lateral) -> list[Cap]:
+def _bends(lateral: Lateral, wheelbase_m: float) -> list[Cap]:
     """Speeds at which bends of the ego's line are comfortable."""
     frame = lateral.line.frame
     bends = np.gradient(np.gradient(lateral.line.offset_m, frame.s_m), frame.s_m)
-    curvature = np.abs(frame.curvature_1pm + bends)
-    speeds = np.sqrt(LATERAL_MPS2 / np.maximum(curvature, LEAST_CURVATURE_1PM))
+    curvature = frame.curvature_1pm + bends
+    speeds = np.sqrt(LATERAL_MPS2 / np.maximum(np.abs(curvature), LEAST_CURVATURE_1PM))
+    speeds = np.minimum(speeds, steerable_mps(np.gradient(curvature, frame.s_m), wheelbase_m))
     slow = np.flatnonzero(speeds < frame.limit_mps)
     return [
         Cap(

@@ -19,7 +19,9 @@ from emma_planner.simulation.expert_speed import Cap, Cause, Limit, Stop
 from emma_planner.simulation.observation import Actor, ActorKind, Route, RouteSpan, VehicleShape
 from emma_planner.simulation.route import TURNING_KINDS
 
-LOOK_AHEAD_M = 80.0
+LOOK_AHEAD_M = 100.0
+BEGIN_M = 65.0
+"""Nothing is begun for what is farther away: all that belongs to it is seen by then."""
 GROUP_M = 30.0
 """Obstacles nearer to each other are passed together."""
 CLEARANCE_M = 0.8
@@ -213,21 +215,23 @@ class ExpertPath:
             cause = Cause(Limit.OBSTACLE, who, group.from_s_m)
             return known, None if known else Stop(group.from_s_m - OBSTACLE_STOP_M, cause)
         if known is not None:
+            more = abs(wanted.offset_m) > abs(known.offset_m) + 0.05
             grown = replace(
                 known,
                 ids=known.ids | group.ids,
+                offset_m=wanted.offset_m if more else known.offset_m,
                 leave_m=max(known.leave_m, wanted.leave_m),
                 end_m=max(known.end_m, wanted.end_m),
             )
             self._shifts[self._shifts.index(known)] = grown
             return grown, None
         if not _leaves_lane(frame, wanted, ego):
-            if abs(wanted.offset_m) > 0.05:
+            if abs(wanted.offset_m) > 0.05 and group.from_s_m < ego.s_m + BEGIN_M:
                 self._shifts.append(wanted)
             return wanted, None
         shortest = _shortest(wanted.offset_m)
         hold = wanted.full_m - shortest + ego.vehicle.front_overhang_m
-        if wanted.full_m - ego.s_m > LONGEST_SHIFT_M + ego.speed_mps**2 / 3.0 + 10.0:
+        if group.from_s_m > ego.s_m + BEGIN_M:
             return None, Stop(hold, Cause(Limit.OBSTACLE, who, group.from_s_m))
         half = 0.5 * ego.vehicle.width_m
         side = math.copysign(1.0, wanted.offset_m)

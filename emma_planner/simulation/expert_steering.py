@@ -21,9 +21,11 @@ SHORTEST_M = 3.0
 PREVIEW_S = 0.3
 PREVIEW_M = 0.5
 WHEELS_RADPS = 0.6
-YAW_ACCELERATION_RADPS2 = 1.2
-LATERAL_JERK_MPS3 = 4.0
+YAW_ACCELERATION_RADPS2 = 1.4
+LATERAL_JERK_MPS3 = 5.5
 MOST_1PM = 0.28
+EASE = 0.9
+"""Share of the limits that a line may ask for."""
 
 
 def steer(
@@ -66,6 +68,19 @@ def steer(
         curvatures.append(kappa)
         before = v
     return np.array(poses), np.array(curvatures)
+
+
+def steerable_mps(change_1pm2: FloatArray, wheelbase_m: float) -> FloatArray:
+    """Speed at which curvature can change so fast along the line.
+
+    :param change_1pm2: of curvature by distance, any sign
+    """
+    change = np.maximum(np.abs(change_1pm2), 1e-4) / EASE
+    speeds: FloatArray = np.minimum(
+        np.minimum(WHEELS_RADPS / wheelbase_m / change, np.sqrt(YAW_ACCELERATION_RADPS2 / change)),
+        np.cbrt(LATERAL_JERK_MPS3 / change),
+    )
+    return speeds
 
 
 def _turn(pace: float, vehicle: VehicleShape) -> float:
