@@ -26,6 +26,7 @@ WARNING_M = (0.3, 0.6, 0.6)
 PROTRUSION_M = (0.2, 0.65)
 """How far a parked car stands in the lane: an ego of 1.9 m passes within 3.5 m."""
 PARKED_KINDS = ('straight', 'curve')
+"""Not beside a ramp, whose traffic could not join."""
 PARKED_CLEAR_M = 15.0
 """Between a parked car and junctions, ramps and lane changes."""
 VIEW_M = 40.0
@@ -77,7 +78,7 @@ def place_obstacles(
     taken: list[float] = []
     found: list[Obstacle] = []
     for k in range(scenario.broken_down):
-        places = _places(route, steps, VIEW_M, AFTER_M, (*PARKED_KINDS, 'ramp'), taken)
+        places = _places(route, steps, VIEW_M, AFTER_M, PARKED_KINDS, taken)
         places = [s for s in places if _lanes_at(graph, steps, s) >= 2]
         if places:
             s = places[int(rng.integers(len(places)))]

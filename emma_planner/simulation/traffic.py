@@ -49,6 +49,8 @@ SHIFT_ROOM_M = 1.0
 STOP_LINE_M = 1.0
 YELLOW_BRAKING_MPS2 = 3.0
 STANDING_MPS = 0.3
+CREEPING_MPS = 2.0
+"""Whoever moves up in a queue has waited all the same."""
 DEADLOCK_S = 6.0
 QUEUE_GAP_M = 6.0
 """Who stands so near behind somebody who stands cannot go."""
@@ -767,7 +769,7 @@ class Traffic:
         driver.driven_s += dt_s
         if driver.speed_mps < STANDING_MPS:
             driver.waited_s += dt_s
-        else:
+        elif driver.speed_mps > CREEPING_MPS:
             driver.waited_s = 0.0
             self._blocks.pop(driver.id, None)
         self._script(driver, dt_s)
