@@ -14,8 +14,8 @@ import numpy as np
 from emma_planner.planning.types import NS_PER_S, FloatArray
 from emma_planner.simulation.expert_conflicts import Leader, meet
 from emma_planner.simulation.expert_facts import ExpertFacts, ExpertPlan, facts_of
-from emma_planner.simulation.expert_frame import RouteFrame
-from emma_planner.simulation.expert_path import Ego, ExpertPath, Lateral
+from emma_planner.simulation.expert_frame import Ego, RouteFrame
+from emma_planner.simulation.expert_path import ExpertPath, Lateral
 from emma_planner.simulation.expert_speed import (
     DT_S,
     FREE,

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from emma_planner.planning.types import FloatArray
-from emma_planner.simulation.expert_path import Ego, Lateral
+from emma_planner.simulation.expert_frame import Ego
+from emma_planner.simulation.expert_path import Lateral
 from emma_planner.simulation.expert_speed import Limit, Motion
 from emma_planner.simulation.observation import Route
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
-from emma_planner.simulation.observation import Actor, Route
+from emma_planner.simulation.observation import Actor, Route, VehicleShape
 
 BEHIND_M = 60.0
 AHEAD_M = 140.0
@@ -101,6 +101,22 @@ class RouteFrame:
     def at(self, s_m: float, values: FloatArray) -> float:
         """Look one of the frame's columns up at a distance along the route."""
         return float(np.interp(s_m, self.s_m, values))
+
+
+@dataclass(frozen=True, eq=False)
+class Ego:
+    """The ego on the route.
+
+    :param s_m: base_link along the route
+    :param d_m: and beside it, left positive
+    :param scale: of gaps wanted of others, below 1 for who has waited long
+    """
+
+    s_m: float
+    d_m: float
+    speed_mps: float
+    vehicle: VehicleShape
+    scale: float
 
 
 def corners(actor: Actor) -> FloatArray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.expert_conflicts import WALKERS, Conflict, Leader
-from emma_planner.simulation.expert_path import Ego
+from emma_planner.simulation.expert_frame import Ego
 from emma_planner.simulation.expert_speed import DT_S, Cause, Follow, Limit, Motion, Stop
 from emma_planner.simulation.observation import Light, LightState, Route, RouteSpan
 
