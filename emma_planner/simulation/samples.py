@@ -195,7 +195,7 @@ def trajectory_of(poses: FloatArray) -> Trajectory:
     :param poses: ``(10, 3)`` x [m], y [m], yaw [rad] in base_link of t0, 0.5 s apart
     """
     speeds, curvatures = invert(poses)
-    times_s = DT_S * np.arange(1, len(poses) + 1)
+    times_s = DT_S * np.arange(1, len(poses) + 1, dtype=np.float64)
     yaw_rates = np.asarray(speeds * curvatures, dtype=np.float64)
     return Trajectory(speeds, gate_curvature(times_s, speeds, yaw_rates, ROLLS_MPS), poses)
 
