@@ -1,4 +1,5 @@
 # make demo [BAG=folder]   plan a recording through live nodes, print the table
+# make recording           drive the shipped recording again (the default of the demo)
 # make test [PYTEST=args]  formatter, linters, types and all tests that need no accelerator
 # make lint | format | setup | clean
 #
@@ -10,11 +11,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo recording test lint format clean
 
 BIN := .venv/bin
 READY := .venv/.ready
-BAG ?= $(firstword $(sort $(wildcard ../shared/data/rosbag2_kitti_*)))
+BAG ?= recording/drive
 OUT ?= out/demo
 
 # a sourced ROS distribution would mix its rclpy with the one of .venv
@@ -37,11 +38,17 @@ $(READY): .ci/setup setup.py pyproject.toml
 
 demo: $(READY)
 	@if [ ! -e "$(BAG)" ]; then \
-	  echo "make demo: need a recording (default: the first in ../shared/data), got '$(BAG)'; name one: make demo BAG=FOLDER" >&2; \
+	  echo "make demo: need a recording, got '$(BAG)'; name one: make demo BAG=FOLDER" >&2; \
 	  exit 2; fi
 	@echo "==> planning $(BAG)"
 	@$(ISOLATED) $(BIN)/emma replay "$(BAG)" --live --overwrite --out "$(OUT)" \
 	  $(if $(findstring kitti,$(BAG)),--preset kitti) --set reason_tokens=48 $(DEMO)
+
+recording: $(READY)
+	@$(BIN)/emma drive --planner expert --split train --seeds 21 --image-rate 4 --quiet \
+	  --overwrite --out out/recording
+	@rm -rf recording/drive
+	@mv out/recording/train-021/drive recording/drive
 
 lint: $(READY)
 	@echo '==> ruff'

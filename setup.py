@@ -71,6 +71,7 @@ setup(
         _files('launch', '*.launch.py'),
         _files('config', '*.yaml', '*.xml'),
         _files('config/rviz', '*.rviz'),
+        _files('recording/drive', '*.mcap', '*.yaml'),
     ],
     install_requires=['setuptools', 'numpy>=1.21', 'PyYAML>=5.4', 'rosbags>=0.11'],
     extras_require=EXTRAS,

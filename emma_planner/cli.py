@@ -58,7 +58,13 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
         description='Plan a rosbag2 (sqlite3, MCAP) or rosbag1 recording; write the plan log, a '
         'bag for RViz and Foxglove, and metrics; print a table.',
     )
-    replay.add_argument('bag', type=Path, metavar='BAG', help='bag folder or file')
+    replay.add_argument(
+        'bag',
+        type=Path,
+        nargs='?',
+        metavar='BAG',
+        help='bag folder or file (default the shipped recording)',
+    )
     replay.add_argument('--out', type=Path, help='output folder (default out/replay-<bag name>)')
     replay.add_argument(
         '--overwrite', action='store_true', help='replace results of an earlier run in --out'

@@ -32,7 +32,7 @@ from emma_planner.replay.outputs import (
     remove_results,
     write_metrics,
 )
-from emma_planner.resources import ResourceError
+from emma_planner.resources import ResourceError, recording_path
 
 NAME = 'replay'
 ERRORS = (
@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     :returns: 0 done, 1 failed, 2 wrong usage
     """
     try:
+        if arguments.bag is None:
+            arguments.bag = recording_path()
         _check_options(arguments)
         config = config_of(arguments)
     except (ConfigError, ResourceError) as err:

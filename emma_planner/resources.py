@@ -1,4 +1,4 @@
-"""Where the parameter files, presets and launch files lie: in the source tree or installed.
+"""Where parameter files, presets, launch files and the recording lie: in the source tree or installed.
 
 The files that belong to the running code win: those beside the package in a source tree, then
 ``share/emma_planner`` of the prefix that the package is installed under (colcon, pip, a user
@@ -37,6 +37,14 @@ def launch_path(name: str, package_folder: Path = PACKAGE_FOLDER) -> Path:
     :raises ResourceError: not there
     """
     return _find(f'launch/{name}', package_folder)
+
+
+def recording_path(package_folder: Path = PACKAGE_FOLDER) -> Path:
+    """Return the shipped recording: a bag folder with camera, ego motion and route command.
+
+    :raises ResourceError: not there
+    """
+    return _find('recording/drive', package_folder)
 
 
 def preset_names(package_folder: Path = PACKAGE_FOLDER) -> tuple[str, ...]:
