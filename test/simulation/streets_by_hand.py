@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class Street:
             angle += 2.0 * math.pi
         return radius * angle, side * (radius - math.hypot(x, radius - y))
 
+    @cache  # noqa: B019
     def route(self) -> Route:
         s = np.linspace(0.0, self.length_m, int(self.length_m) + 1)
         places = [self.place(value) for value in s]

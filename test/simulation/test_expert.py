@@ -173,7 +173,7 @@ def test_it_gives_way_to_a_car_that_crosses_and_not_to_one_that_waits():
     assert plan.facts.actor == 'crosser'
     ahead = plan.poses[:, 0] + FRONT
     assert (ahead[:30] < 59.0).all()
-    waiting = replace(crosser, speed_mps=0.0)
+    waiting = replace(crosser, pose=Pose(60.0, -5.0, math.pi / 2), speed_mps=0.0, path=way[25:])
     plan = Expert(VEHICLE).plan(street.observation(30.0, 8.0, actors=(waiting,)))
     assert plan.facts.limit is Limit.FREE
 
