@@ -1,4 +1,4 @@
-"""Where parameter files, presets, launch files and the recording lie: in the source tree or installed.
+"""Where parameter files, launch files and the recording lie: in the source tree or installed.
 
 The files that belong to the running code win: those beside the package in a source tree, then
 ``share/emma_planner`` of the prefix that the package is installed under (colcon, pip, a user
