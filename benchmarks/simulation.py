@@ -98,7 +98,7 @@ def cars_in_view(now: Observation) -> int:
 
 def frames(size: Size) -> list[Row]:
     """CPU time of pictures with many cars in view."""
-    world = world_of_process(CAMERA)
+    world: Any = world_of_process(CAMERA)
     scene = world._scene = TimedScene(world._scene)
     alone: list[float] = []
     whole: list[float] = []
