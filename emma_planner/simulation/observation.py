@@ -154,7 +154,7 @@ class Truth:
     :param contacts: ids of actors that touch the ego; ``'ground'`` for kerbs, walls, fences
     :param route_s_m: ego base_link along the route [m]
     :param route_d_m: and beside it [m], left positive
-    :param nearby_speed_mps: mean speed of moving traffic of the ego's direction near it, NaN when
+    :param nearby_speed_mps: mean speed of traffic near the ego on its own road, NaN when
         there is none
     """
 

@@ -214,7 +214,8 @@ class Traffic:
         self._ego_waited_s = 0.0
         self._drivers: list[_Driver] = []
         self._absent: list[_Driver] = []
-        self._blocks: dict[str, str] = {}
+        self._blocked_by: dict[str, str] = {}
+        self._ignores: dict[str, str] = {}
         self._spawn_scripted(scenario, ego)
         self._spawn(scenario.traffic_density, ego)
         self._fresh = True
@@ -482,7 +483,8 @@ class Traffic:
         low = min(driver.offset_m, driver.wanted_offset_m) - driver.width_m / 2.0 - BAND_M
         high = max(driver.offset_m, driver.wanted_offset_m) + driver.width_m / 2.0 + BAND_M
         gap, speed = math.inf, 0.0
-        ignored = self._blocks.get(driver.id)
+        ignored = self._ignores.get(driver.id)
+        nearest = ''
         for k, s, offset in zip(seen.who, seen.s_m, seen.offset_m, strict=True):
             if s[4] <= driver.s_m or users.names[k] in (driver.id, ignored):
                 continue
@@ -498,16 +500,16 @@ class Traffic:
             if this < gap:
                 along = math.cos(users.yaw_rad[k] - driver.track.place(float(s[4]))[2])
                 gap, speed = this, max(-3.0, float(users.speed_mps[k]) * along)
-                self._watch(driver, users.names[k])
+                nearest = users.names[k]
+        self._watch(driver, nearest)
         return gap, speed
 
     def _watch(self, driver: _Driver, blocker: str) -> None:
-        """Two cars that wait for each other for long: the first by name goes."""
-        if driver.waited_s < DEADLOCK_S or not blocker.startswith('car-'):
-            return
-        other = next((d for d in self._drivers if d.id == blocker), None)
-        if other is not None and other.waited_s >= DEADLOCK_S and driver.id < blocker:
-            self._blocks[driver.id] = blocker
+        """Of two cars that are in each other's way for long, the first by name goes."""
+        self._blocked_by[driver.id] = blocker
+        mutual = self._blocked_by.get(blocker) == driver.id
+        if mutual and driver.waited_s >= DEADLOCK_S and driver.id < blocker:
+            self._ignores[driver.id] = blocker
 
     def _lights(self, driver: _Driver, signals: Signals) -> Iterable[float]:
         track, front = driver.track, driver.s_m + driver.length_m / 2.0
@@ -771,7 +773,7 @@ class Traffic:
             driver.waited_s += dt_s
         elif driver.speed_mps > CREEPING_MPS:
             driver.waited_s = 0.0
-            self._blocks.pop(driver.id, None)
+            self._ignores.pop(driver.id, None)
         self._script(driver, dt_s)
         if driver.speed_mps > 0.5:
             most = CHANGE_MPS * dt_s

@@ -33,7 +33,7 @@ from emma_planner.simulation.observation import (
 )
 from emma_planner.simulation.population import Place, Population
 from emma_planner.simulation.rasterizer import RenderingError
-from emma_planner.simulation.road_graph import locate
+from emma_planner.simulation.road_graph import Lane, locate
 from emma_planner.simulation.road_map import RoadMap, road_map_of
 from emma_planner.simulation.route import command_at, exits_of, plan_route
 from emma_planner.simulation.scenario import Scenario
@@ -207,8 +207,11 @@ class World:
             actors=near,
             lights=self._population.lights(),
             contacts=self._bodies.touching(self._ego.node),
-            nearby_speed_mps=_nearby_speed(pose, near),
+            nearby_speed_mps=_nearby_speed(pose, near, self._road(pose)),
         )
+
+    def _road(self, pose: Pose) -> tuple[Lane, ...]:
+        return self._place.graph.roads[self._surface.lane_at(pose)[0].road]
 
     def _lane(self, pose: Pose) -> LaneTruth:
         lane, s, offset, on_lane = self._surface.lane_at(pose)
@@ -236,8 +239,14 @@ def _locate(route: Route, pose: Pose, last_s_m: float) -> tuple[float, float]:
     return locate(route.points[window], route.s_m[window], pose.x_m, pose.y_m)
 
 
-def _nearby_speed(pose: Pose, actors: tuple[Actor, ...]) -> float:
-    """Mean speed of cars in traffic around that go the ego's way [m/s], NaN without any."""
+def _nearby_speed(pose: Pose, actors: tuple[Actor, ...], road: tuple[Lane, ...]) -> float:
+    """Mean speed of cars in traffic near the ego on its own road [m/s], NaN without any.
+
+    Who has passed the light that the ego waits at is on another road: traffic around the ego is
+    what has the same road before it.
+
+    :param road: lanes of the ego's direction, side by side
+    """
     speeds = [
         actor.speed_mps
         for actor in actors
@@ -245,5 +254,11 @@ def _nearby_speed(pose: Pose, actors: tuple[Actor, ...]) -> float:
         and not actor.parked
         and np.hypot(actor.pose.x_m - pose.x_m, actor.pose.y_m - pose.y_m) < NEARBY_M
         and np.cos(actor.pose.yaw_rad - pose.yaw_rad) > np.cos(np.pi / 4)
+        and any(_is_on(lane, actor.pose) for lane in road)
     ]
     return float(np.mean(speeds)) if speeds else float('nan')
+
+
+def _is_on(lane: Lane, pose: Pose) -> bool:
+    s, offset = lane.locate(pose.x_m, pose.y_m)
+    return 0.0 < s < lane.length_m and abs(offset) <= lane.width_m / 2.0
