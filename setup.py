@@ -81,6 +81,7 @@ setup(
             'emma = emma_planner.cli:main',
             'planner_node = emma_planner.executables:planner_node',
             'follower_node = emma_planner.executables:follower_node',
+            'simulation_node = emma_planner.executables:simulation_node',
             'bag_player = emma_planner.executables:bag_player',
         ],
     },

@@ -20,6 +20,11 @@ def follower_node() -> int:
     return _run('follower_node')
 
 
+def simulation_node() -> int:
+    """Run :mod:`emma_planner.ros.simulation_node`."""
+    return _run('simulation_node')
+
+
 def bag_player() -> int:
     """Run :mod:`emma_planner.ros.bag_player`."""
     return _run('bag_player')

@@ -24,7 +24,13 @@ LIMITED = {
     'torch': ('emma_planner/models/', 'emma_planner/training/', 'emma_planner/perception/'),
     'transformers': ('emma_planner/models/', 'emma_planner/training/', 'emma_planner/perception/'),
     'rclpy': ('emma_planner/ros/*_node.py', 'emma_planner/ros/bag_player.py'),
-    'metadrive': ('emma_planner/simulation/world.py',),
+    'metadrive': ('emma_planner/simulation/metadrive_*.py',),
+    'panda3d': (
+        'emma_planner/simulation/metadrive_*.py',
+        'emma_planner/simulation/rasterizer.py',
+        'emma_planner/simulation/scene.py',
+    ),
+    'ray': ('emma_planner/simulation/fan_out.py',),
 }
 
 

@@ -84,6 +84,7 @@ class _Worker:
     """What a worker process does: an interruption ends its task early, or the idle process."""
 
     is_busy = False
+    is_over = False
 
     @classmethod
     def start(cls) -> None:
@@ -94,6 +95,8 @@ class _Worker:
     @classmethod
     def run(cls, run: Callable[[Task], Result], task: Task) -> Result:
         """Run one task."""
+        if cls.is_over:
+            raise InterruptedError('the worker was interrupted before this task')
         cls.is_busy = True
         try:
             return run(task)
@@ -105,15 +108,15 @@ class _Worker:
         if not cls.is_busy:
             os._exit(0)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        cls.is_over = True
         raise KeyboardInterrupt
 
 
 def _interrupt(pool: ProcessPoolExecutor) -> None:
     """Let running tasks end early and wait for them."""
-    pool.shutdown(wait=False, cancel_futures=True)
     for child in multiprocessing.active_children():
         child.terminate()
-    pool.shutdown(wait=True)
+    pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _over_ray(

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from emma_planner.config import PlannerConfig
+from emma_planner.config import PlannerConfig, update_config
 from emma_planner.simulation.config import SimulationConfig
 from emma_planner.simulation.drivers import follower_config
 from emma_planner.simulation.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
@@ -71,9 +71,8 @@ class NodeProcesses:
             odometry_topic=CONTROL_ODOMETRY,
         )
         # a world that waits is no reason to give a plan up
-        planner = replace(
-            self._config, on_image=True, deadline_s=LONGEST_DEADLINE_S, autostart=True, **TOPICS
-        )
+        values = {'on_image': True, 'deadline_s': LONGEST_DEADLINE_S, 'autostart': True, **TOPICS}
+        planner = update_config(self._config, values, 'lock-step')
         for name, parameters in ((PLANNER_NODE, planner), (FOLLOWER_NODE, follower)):
             if name not in self.running or self.running[name].poll() is not None:
                 self.running[name] = self._start(name, asdict(parameters))

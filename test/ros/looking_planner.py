@@ -36,7 +36,8 @@ class LookingPlanner:
         picture = crc32(np.ascontiguousarray(rgb).tobytes())
         toward = history.speeds_mps[-1] + 0.5 * np.arange(1, NUM_STEPS + 1)
         speeds = np.minimum(np.maximum(toward, 0.0), SPEED_MPS)
-        bend = 0.004 * (rgb.mean() / 128.0 - 1.0) + 1e-3 * (crc32(planner_input.command.encode()) % 5)
+        command = crc32(planner_input.command.encode()) % 5
+        bend = 0.004 * (rgb.mean() / 128.0 - 1.0) + 1e-3 * command
         curvatures = np.full(NUM_STEPS, bend) - 0.2 * history.curvatures_1pm[-1]
         plan = Plan(
             history.stamp_ns,

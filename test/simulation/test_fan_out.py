@@ -1,8 +1,11 @@
 """Tasks over processes and over Ray."""
 
 import math
+import multiprocessing
 import os
 import signal
+import threading
+import time
 
 import pytest
 
@@ -60,6 +63,28 @@ def test_no_ray_at_the_address_is_an_error_that_names_it():
 def test_a_worker_that_dies_is_an_error():
     with pytest.raises(FanOutError, match='one that died'):
         list(fan_out(die, [1, 2], workers=2))
+
+
+def nap(number: int) -> str:
+    """Take a while; say whether it was cut short."""
+    try:
+        time.sleep(0.1 if number < 2 else 60.0)
+    except KeyboardInterrupt:
+        return 'cut short'
+    return 'done'
+
+
+def test_an_interruption_ends_tasks_early_starts_no_more_and_keeps_results():
+    done = {}
+    with pytest.raises(KeyboardInterrupt):
+        for number, result in fan_out(nap, range(8), workers=2):
+            done[number] = result
+            if len(done) == 2:
+                threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert (done[0], done[1]) == ('done', 'done')
+    assert set(done.values()) == {'done', 'cut short'}
+    assert len(done) <= 4
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize('workers', [1, 2])
