@@ -12,7 +12,9 @@ from emma_planner import cli, executables
 from emma_planner.arguments import positive_number
 
 
-@pytest.mark.parametrize('name', ['planner_node', 'follower_node', 'bag_player'])
+@pytest.mark.parametrize(
+    'name', ['planner_node', 'follower_node', 'simulation_node', 'bag_player']
+)
 def test_without_ros_the_extra_is_named(monkeypatch, capsys, name):
     monkeypatch.setitem(sys.modules, 'rclpy', None)
     monkeypatch.delitem(sys.modules, f'emma_planner.ros.{name}', raising=False)

@@ -28,7 +28,12 @@ from emma_planner.ros.launch_arguments import (
     read_arguments,
 )
 
-LAUNCH_FILES = ('planner.launch.py', 'replay.launch.py', 'carla.launch.py')
+LAUNCH_FILES = (
+    'planner.launch.py',
+    'replay.launch.py',
+    'carla.launch.py',
+    'simulation.launch.py',
+)
 
 
 @pytest.mark.parametrize('name', LAUNCH_FILES)
@@ -124,7 +129,7 @@ def launched(tmp_path, monkeypatch):
     prefix = tmp_path / 'prefix'
     (prefix / 'share/ament_index/resource_index/packages').mkdir(parents=True)
     for package, names in {
-        'emma_planner': ('planner_node', 'bag_player'),
+        'emma_planner': ('planner_node', 'bag_player', 'follower_node', 'simulation_node'),
         'rviz2': ('rviz2',),
     }.items():
         (prefix / f'share/ament_index/resource_index/packages/{package}').touch()
@@ -182,9 +187,9 @@ class _Launched:
         command = [perform_substitutions(self.context, part) for part in node.cmd]
         self.nodes[Path(command[0]).name] = command
 
-    def parameters(self) -> dict[str, object]:
-        """What the parameter files of the planner's command line come to."""
-        command, values = self.nodes['planner_node'], {}
+    def parameters(self, node: str = 'planner_node') -> dict[str, object]:
+        """What the parameter files of a node's command line come to."""
+        command, values = self.nodes[node], {}
         for flag, path in itertools.pairwise(command):
             if flag == '--params-file':
                 (section,) = yaml.safe_load(Path(path).read_text()).values()
@@ -297,3 +302,41 @@ def _bag_or_skip() -> Path:
     if not bag.exists():
         pytest.skip(f'needs {bag}')
     return bag
+
+
+def test_a_simulation_in_lock_step_is_world_planner_and_follower_that_wait_for_each_other(
+    launched,
+):
+    simulation = launched(
+        'simulation.launch.py', mode='lock-step', seeds='7', planner='constant-action'
+    )
+    assert set(simulation.nodes) == {'simulation_node', 'planner_node', 'follower_node'}
+    world = simulation.parameters('simulation_node')
+    assert (world['mode'], world['seeds'], world['latency_s']) == ('lock-step', '7', 0.0)
+    planner = simulation.parameters()
+    assert (planner['planner'], planner['on_image']) == ('constant-action', True)
+    assert planner['use_sim_time'] is True
+    follower = simulation.parameters('follower_node')
+    assert (follower['on_odometry'], follower['path_topic']) == (True, 'path/effective')
+    assert follower['odometry_topic'] == 'odometry/control'
+
+
+def test_a_simulation_in_real_time_leaves_planner_and_follower_to_their_topics(launched):
+    simulation = launched('simulation.launch.py', density='0.1', rviz='true')
+    assert 'rviz2' in simulation.nodes
+    assert simulation.parameters('simulation_node')['density'] == 0.1
+    follower = simulation.parameters('follower_node')
+    assert (follower['on_odometry'], follower['path_topic']) == (False, 'path')
+    assert 'on_image' not in simulation.parameters()
+
+
+def test_the_expert_needs_no_follower(launched):
+    assert 'follower_node' not in launched('simulation.launch.py', driver='expert').nodes
+
+
+def test_the_launch_file_knows_the_car_of_the_simulator():
+    pytest.importorskip('metadrive')
+    from metadrive.component.vehicle.vehicle_type import StaticDefaultVehicle as Car
+
+    text = launch_path('simulation.launch.py').read_text()
+    assert f"'{Car.FRONT_WHEELBASE + Car.REAR_WHEELBASE:.5f}'" in text

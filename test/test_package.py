@@ -123,7 +123,9 @@ def test_the_base_install_is_light(declared):
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize('name', ['emma', 'planner_node', 'follower_node', 'bag_player'])
+@pytest.mark.parametrize(
+    'name', ['emma', 'planner_node', 'follower_node', 'simulation_node', 'bag_player']
+)
 def test_executables_can_be_imported(declared, name):
     if name != 'emma':
         pytest.importorskip('rclpy')

@@ -76,11 +76,15 @@ def nap(number: int) -> str:
 
 def test_an_interruption_ends_tasks_early_starts_no_more_and_keeps_results():
     done = {}
-    with pytest.raises(KeyboardInterrupt):
+
+    def drive():
         for number, result in fan_out(nap, range(8), workers=2):
             done[number] = result
             if len(done) == 2:
                 threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        drive()
     assert (done[0], done[1]) == ('done', 'done')
     assert set(done.values()) == {'done', 'cut short'}
     assert len(done) <= 4
