@@ -1,6 +1,7 @@
 # make demo [BAG=folder]   plan a recording through live nodes, print the table
 # make recording           drive the shipped recording again (the default of the demo)
 # make test [PYTEST=args]  formatter, linters, types and all tests that need no accelerator
+# make simulator           environment of its own for the simulator, which needs Python below 3.12
 # make lint | format | setup | clean
 #
 # Each does its own set-up in .venv on Debian or Ubuntu with Python 3.10 or later.
@@ -11,7 +12,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo recording test lint format clean
+.PHONY: help setup demo recording simulator test lint format clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -49,6 +50,9 @@ recording: $(READY)
 	  --overwrite --out out/recording
 	@rm -rf recording/drive
 	@mv out/recording/train-021/drive recording/drive
+
+simulator:
+	@.ci/setup-simulator "$(HOME)/.cache/emma_planner/simulator"
 
 lint: $(READY)
 	@echo '==> ruff'

@@ -14,6 +14,7 @@ wheel has none, and the download runs even without rendering. The camera's pictu
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 from typing import Any
 
@@ -23,6 +24,8 @@ from emma_planner.simulation.rasterizer import RenderingError, open_pipe
 PACKAGE = 'metadrive-simulator'
 VERSION = '0.4.3'
 """What this module knows."""
+NEWEST_PYTHON = (3, 12)
+"""It needs an older one."""
 ERRORS_ONLY = 40
 """Level of the standard library's logging."""
 
@@ -66,10 +69,14 @@ def _check_version() -> None:
     try:
         version = metadata.version(PACKAGE)
     except metadata.PackageNotFoundError as err:
-        raise AdaptationError(
-            f"need {PACKAGE} {VERSION}, got none: pip install 'emma_planner[sim]'"
-            ' (Python 3.11 or older)'
-        ) from err
+        python = '.'.join(map(str, sys.version_info[:2]))
+        how = (
+            "pip install 'emma_planner[sim]'"
+            if sys.version_info < NEWEST_PYTHON
+            else f'it has no package for Python {python}; make simulator gives it an environment '
+            'of its own, where simulation_node runs'
+        )
+        raise AdaptationError(f'need {PACKAGE} {VERSION}, got none: {how}') from err
     if version != VERSION:
         raise AdaptationError(
             f"need {PACKAGE} {VERSION}, got {version}: pip install 'emma_planner[sim]'"

@@ -1,0 +1,147 @@
+"""``emma drive``: options, results, and what is kept when something fails."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from emma_planner import cli
+from emma_planner.recordings.plan_log import read_plan_log
+
+pytest.importorskip('metadrive')
+
+from emma_planner import command_drive
+from emma_planner.recordings.bags import BagReader
+from emma_planner.simulation import drive_task
+from emma_planner.simulation.scenario import scenario_of
+
+pytestmark = pytest.mark.sim
+
+
+@pytest.fixture(autouse=True)
+def a_world_for_this_test_alone():
+    """The simulator's engine is one per process; later tests make their own."""
+    yield
+    for world in drive_task._worlds.values():
+        world.close()
+    drive_task._worlds.clear()
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Scenarios that end after some seconds."""
+
+    def scenario(split, number, density=None):
+        return replace(scenario_of(split, number, density), time_limit_s=6.0)
+
+    monkeypatch.setattr(command_drive, 'scenario_of', scenario)
+
+
+def _drive(*options: str) -> int:
+    return cli.main(['drive', '--camera', '160x90', *options])
+
+
+def test_list_shows_the_scenarios_of_a_split(capsys):
+    assert _drive('--list', '--split', 'test', '--seeds', '0-2,7') == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [
+        'test-000',
+        'test-001',
+        'test-002',
+        'test-007',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (('--split', 'vall'), "need a split of train, val, test, got 'vall'"),
+        (('--seeds', '98-120'), 'val: need a seed of 0 to 99, got 100'),
+        (('--density', '7'), 'need a traffic density of 0 to 1, got 7'),
+        (('--planner', 'nobody'), 'planner: need one of mllm, constant-action'),
+        (('--set', 'rate_hz=0'), 'rate_hz'),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(options, message, capsys, tmp_path):
+    assert _drive('--out', str(tmp_path), *options) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        (('--seeds', '5-3'), 'need a range upwards'),
+        (('--seeds', 'all'), 'need numbers as 0-49 or 3,7,10-12, got all'),
+        (('--camera', 'big'), 'need a size as 640x360, got big'),
+        (('--latency', '-1'), "need seconds from 0 to 60 or 'measured', got -1"),
+        (('--workers', '0'), 'need a whole number above 0, got 0'),
+    ],
+)
+def test_options_that_are_no_values_are_named(option, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(['drive', f'{option[0]}={option[1]}'])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_drive_leaves_a_bag_a_plan_log_and_scores(short, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert _drive('--planner', 'half-acceleration', '--seeds', '0', '--out', str(out)) == 0
+    scores = json.loads((out / 'scores.json').read_text())
+    assert scores['num_drives'] == 1
+    assert scores['complete'] is True
+    assert scores['drives'][0]['scenario'] == 'val-000'
+    assert {'driving_score', 'success_rate', 'route_completion', 'off_road_rate'} <= set(scores)
+    header, records = read_plan_log(out / 'val-000/plans.jsonl')
+    assert header.planner == 'half-acceleration'
+    plans = list(records)
+    assert len(plans) == 12  # 6 s at 2 Hz
+    assert all(plan['reason'] is None for plan in plans)
+    with BagReader(out / 'val-000/drive') as bag:
+        topics = {topic: bag.topics[topic] for topic in bag.topics}
+        assert {'/camera/image/compressed', '/odometry', '/control', '/planner/path'} <= set(
+            topics
+        )
+    assert 'val-000' in capsys.readouterr().out
+
+
+def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(short, tmp_path, capsys):
+    options = ('--planner', 'expert', '--seeds', '1', '--out', str(tmp_path), '--quiet')
+    assert _drive(*options) == 0
+    assert _drive(*options) == 1
+    assert 'need a folder without results' in capsys.readouterr().err
+    assert _drive(*options, '--overwrite') == 0
+
+
+def test_latency_passes_as_simulated_time_before_a_path_is_followed(short, tmp_path):
+    plans = {}
+    for latency in ('0', '1.5'):
+        out = tmp_path / latency
+        options = ('--seeds', '2', '--latency', latency, '--out', str(out), '--quiet')
+        assert _drive('--planner', 'half-acceleration', *options) == 0
+        _, records = read_plan_log(out / 'val-002/plans.jsonl')
+        plans[latency] = len(list(records))
+    assert plans['0'] == 12
+    assert plans['1.5'] == 3  # one every 1.5 s: the planner is busy in between
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_the_results(tmp_path):
+    drives = []
+    for workers in ('1', '2'):
+        out = tmp_path / workers
+        options = ('--seeds', '2-3', '--workers', workers, '--out', str(out), '--quiet')
+        assert _drive('--planner', 'expert', '--density', '0.05', *options) == 0
+        drives.append(json.loads((out / 'scores.json').read_text())['drives'])
+    assert drives[0] == drives[1]
+
+
+@pytest.mark.slow
+def test_a_film_is_written_on_request(short, tmp_path):
+    options = ('--seeds', '2', '--film', 'webp', '--out', str(tmp_path), '--quiet')
+    assert _drive('--planner', 'expert', *options) == 0
+    assert (tmp_path / 'val-002/film.webp').read_bytes()[:4] == b'RIFF'
