@@ -46,7 +46,7 @@ demo: $(READY)
 	  $(if $(findstring kitti,$(BAG)),--preset kitti) --set reason_tokens=48 $(DEMO)
 
 recording: $(READY)
-	@$(BIN)/emma drive --planner expert --split train --seeds 21 --image-rate 4 --quiet \
+	@$(BIN)/emma drive --planner expert --split train --seeds 21 --time-limit 30 --image-rate 4 --quiet \
 	  --overwrite --out out/recording
 	@rm -rf recording/drive
 	@mv out/recording/train-021/drive recording/drive

@@ -103,6 +103,12 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     drive.add_argument('--density', type=float, help="traffic density, not the scenario's own")
     drive.add_argument(
+        '--time-limit',
+        type=positive_number,
+        metavar='SECONDS',
+        help="longest drive, not the scenario's own",
+    )
+    drive.add_argument(
         '--out', type=Path, default=Path('out/drive'), help='output folder (default out/drive)'
     )
     drive.add_argument(

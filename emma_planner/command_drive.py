@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
 from emma_planner.config import ConfigError, PlannerConfig
@@ -59,7 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _scenarios(arguments: argparse.Namespace) -> list[Scenario]:
     size = split_size(arguments.split)
     numbers = arguments.seeds if arguments.seeds is not None else range(min(size, 100))
-    return [scenario_of(arguments.split, number, arguments.density) for number in numbers]
+    scenarios = [scenario_of(arguments.split, number, arguments.density) for number in numbers]
+    if arguments.time_limit is None:
+        return scenarios
+    return [replace(item, time_limit_s=arguments.time_limit) for item in scenarios]
 
 
 def _print_list(scenarios: list[Scenario]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -12,10 +11,8 @@ from emma_planner.recordings.plan_log import read_plan_log
 
 pytest.importorskip('metadrive')
 
-from emma_planner import command_drive
 from emma_planner.recordings.bags import BagReader
 from emma_planner.simulation import drive_task
-from emma_planner.simulation.scenario import scenario_of
 
 pytestmark = pytest.mark.sim
 
@@ -29,14 +26,7 @@ def a_world_for_this_test_alone():
     drive_task._worlds.clear()
 
 
-@pytest.fixture
-def short(monkeypatch):
-    """Scenarios that end after some seconds."""
-
-    def scenario(split, number, density=None):
-        return replace(scenario_of(split, number, density), time_limit_s=6.0)
-
-    monkeypatch.setattr(command_drive, 'scenario_of', scenario)
+SHORT = ('--time-limit', '6')
 
 
 def _drive(*options: str) -> int:
@@ -88,9 +78,9 @@ def test_options_that_are_no_values_are_named(option, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_drive_leaves_a_bag_a_plan_log_and_scores(short, tmp_path, capsys):
+def test_a_drive_leaves_a_bag_a_plan_log_and_scores(tmp_path, capsys):
     out = tmp_path / 'out'
-    assert _drive('--planner', 'half-acceleration', '--seeds', '0', '--out', str(out)) == 0
+    assert _drive('--planner', 'half-acceleration', '--seeds', '0', *SHORT, '--out', str(out)) == 0
     scores = json.loads((out / 'scores.json').read_text())
     assert scores['num_drives'] == 1
     assert scores['complete'] is True
@@ -109,19 +99,19 @@ def test_a_drive_leaves_a_bag_a_plan_log_and_scores(short, tmp_path, capsys):
     assert 'val-000' in capsys.readouterr().out
 
 
-def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(short, tmp_path, capsys):
-    options = ('--planner', 'expert', '--seeds', '1', '--out', str(tmp_path), '--quiet')
+def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(tmp_path, capsys):
+    options = ('--planner', 'expert', '--seeds', '1', *SHORT, '--out', str(tmp_path), '--quiet')
     assert _drive(*options) == 0
     assert _drive(*options) == 1
     assert 'need a folder without results' in capsys.readouterr().err
     assert _drive(*options, '--overwrite') == 0
 
 
-def test_latency_passes_as_simulated_time_before_a_path_is_followed(short, tmp_path):
+def test_latency_passes_as_simulated_time_before_a_path_is_followed(tmp_path):
     plans = {}
     for latency in ('0', '1.5'):
         out = tmp_path / latency
-        options = ('--seeds', '2', '--latency', latency, '--out', str(out), '--quiet')
+        options = ('--seeds', '2', *SHORT, '--latency', latency, '--out', str(out), '--quiet')
         assert _drive('--planner', 'half-acceleration', *options) == 0
         _, records = read_plan_log(out / 'val-002/plans.jsonl')
         plans[latency] = len(list(records))
@@ -141,7 +131,7 @@ def test_workers_do_not_change_the_results(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_film_is_written_on_request(short, tmp_path):
-    options = ('--seeds', '2', '--film', 'webp', '--out', str(tmp_path), '--quiet')
+def test_a_film_is_written_on_request(tmp_path):
+    options = ('--seeds', '2', *SHORT, '--film', 'webp', '--out', str(tmp_path), '--quiet')
     assert _drive('--planner', 'expert', *options) == 0
     assert (tmp_path / 'val-002/film.webp').read_bytes()[:4] == b'RIFF'
