@@ -227,7 +227,7 @@ def test_a_path_before_any_odometry_is_followed_once_that_comes(make_street):
     street.path.publish(path_message(0.0))
     street.wait(lambda: street.node._counters.paths, 'the path')
     assert street.drive(odometry_message(0.0)).steering_angle_rad > 0.0
-    assert street.received['path_taken']
+    street.wait(lambda: street.received['path_taken'], 'path_taken')
 
 
 def test_an_empty_path_stops_the_car(make_street):
