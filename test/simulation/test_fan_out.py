@@ -76,6 +76,8 @@ def nap(number: int) -> str:
 
 def test_an_interruption_ends_tasks_early_starts_no_more_and_keeps_results():
     done = {}
+    # a shell starts what runs in the background with SIGINT ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def drive():
         for number, result in fan_out(nap, range(8), workers=2):
@@ -83,8 +85,11 @@ def test_an_interruption_ends_tasks_early_starts_no_more_and_keeps_results():
             if len(done) == 2:
                 threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-    with pytest.raises(KeyboardInterrupt):
-        drive()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            drive()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (done[0], done[1]) == ('done', 'done')
     assert set(done.values()) == {'done', 'cut short'}
     assert len(done) <= 4
