@@ -7,7 +7,10 @@ here holds for nodes in this process and for those that a test starts.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+
+import pytest
 
 FASTDDS_PROFILE = Path(__file__).parents[1] / 'config' / 'fastdds.xml'
 LAST_DOMAIN = 101
@@ -20,3 +23,14 @@ def pytest_configure() -> None:
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
     os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(FASTDDS_PROFILE))
+
+
+@pytest.fixture(autouse=True, scope='module')
+def a_world_for_each_module():
+    """Close the world that tasks of this process share: the simulator's engine is one."""
+    yield
+    tasks = sys.modules.get('emma_planner.simulation.drive_task')
+    if tasks is not None:
+        for world in tasks._worlds.values():
+            world.close()
+        tasks._worlds.clear()

@@ -12,18 +12,8 @@ from emma_planner.recordings.plan_log import read_plan_log
 pytest.importorskip('metadrive')
 
 from emma_planner.recordings.bags import BagReader
-from emma_planner.simulation import drive_task
 
 pytestmark = pytest.mark.sim
-
-
-@pytest.fixture(autouse=True)
-def a_world_for_this_test_alone():
-    """The simulator's engine is one per process; later tests make their own."""
-    yield
-    for world in drive_task._worlds.values():
-        world.close()
-    drive_task._worlds.clear()
 
 
 SHORT = ('--time-limit', '6')

@@ -38,15 +38,6 @@ CONFIG = PlannerConfig(planner='constant-action')
 SECONDS = 8.0
 
 
-@pytest.fixture(autouse=True)
-def a_world_for_this_test_alone():
-    """The simulator's engine is one per process; later tests make their own."""
-    yield
-    for world in drive_task._worlds.values():
-        world.close()
-    drive_task._worlds.clear()
-
-
 def _tasks(folder: Path) -> list[DriveTask]:
     scenarios = [replace(scenario_of('val', k), time_limit_s=SECONDS) for k in (0, 1)]
     camera = CameraSettings(width=160, height=90)
