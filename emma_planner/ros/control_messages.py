@@ -123,10 +123,13 @@ class ControlMessages:
 
 
 def control_of(message: Any) -> Control:
-    """std_msgs/Float64MultiArray to a control: what a simulator reads.
+    """std_msgs/Float64MultiArray or AckermannDriveStamped to a control: what a simulator reads.
 
     :raises ValueError: not three finite numbers
     """
+    if hasattr(message, 'drive'):
+        drive = message.drive
+        return Control(float(drive.steering_angle), float(drive.speed), float(drive.acceleration))
     values = [float(value) for value in message.data]
     if len(values) != 3:
         raise ValueError(f'need 3 numbers, {ARRAY_LABEL}, got {len(values)}')

@@ -97,11 +97,14 @@ class SimulationNode(Node):  # type: ignore[misc]
         outputs = dict(OUTPUTS)
         if self.config.driver == EXPERT:
             outputs['path'] = ('nav_msgs/msg/Path', LATCHED_QOS)
+        missing: dict[str, list[str]] = {}
         for topic, (kind, qos) in outputs.items():
             try:
                 self.outputs[topic] = self.create_publisher(message_class(kind), topic, qos)
-            except ImportError as err:
-                self.get_logger().warning(f'{topic} is not published: {err}')
+            except ImportError:
+                missing.setdefault(kind.split('/')[0], []).append(topic)
+        for package, topics in missing.items():
+            self.get_logger().info(f'without {package}, {", ".join(topics)} are not published')
 
     def _create_inlets(self) -> None:
         inbox, config = self.inbox, self.config

@@ -81,6 +81,13 @@ class SimulationConfig(Parameters):
         low=0.5,
         high=600.0,
     )
+    plan_timeout_s: float = parameter(
+        600.0,
+        'lock-step: longest wait for one answer in wall-clock time, signs of life or not',
+        unit='s',
+        low=1.0,
+        high=3600.0,
+    )
     start_timeout_s: float = parameter(
         600.0,
         'longest wait for planner and follower before the first drive',

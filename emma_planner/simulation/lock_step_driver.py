@@ -81,7 +81,7 @@ class LockStepDriver(RemoteDriver):
         except LostError as err:
             self._lose(err, observation)
             return self._stop(observation)
-        return self._usable_control(now_ns, self._following.control())
+        return self._usable_control(now_ns)
 
     # at the start
 
@@ -159,9 +159,9 @@ class LockStepDriver(RemoteDriver):
     def _follow(self, odometry: Any, now_ns: int) -> None:
         controls = self._port.inbox.controls
         if controls:
-            raise BridgeError(
-                f'need one control for each odometry on {CONTROL_ODOMETRY}, got '
-                f'{len(controls) + 1}; lock-step needs a follower with on_odometry, and no other'
+            raise LostError(
+                f'{len(controls)} more on control than odometry on {CONTROL_ODOMETRY}: the '
+                'follower was told to stop, or another one is there'
             )
         self._ask_follower(odometry)
         self._read_control(
@@ -176,7 +176,11 @@ class LockStepDriver(RemoteDriver):
         since_s = self._port.steady_s()
         while (found := find()) is None:
             self._port.spin(POLL_S)
+            if self._port.inbox.bad_record:
+                raise BridgeError(self._port.inbox.bad_record)
             self._check_alive(role, since_s, what)
+            if self._port.steady_s() - since_s > (limit_s := self._config.plan_timeout_s):
+                raise LostError(f'no {what} from the {role} within {limit_s:g} s')
         return found
 
 

@@ -8,7 +8,7 @@ from emma_planner.ros.world_port import FOLLOWER, PLANNER, WorldPort
 from emma_planner.ros.world_voice import IMAGE, ODOMETRY, WorldVoice
 from emma_planner.simulation.observation import Observation, VehicleShape
 from emma_planner.simulation.remote_driver import LostError, RemoteDriver, Team
-from emma_planner.simulation.world import STEP_NS
+from emma_planner.simulation.world import BEGIN_NS, STEP_NS
 
 CLOCK_S = 0.01
 """``/clock`` goes on this often between two steps."""
@@ -64,8 +64,10 @@ class RealTimeDriver(RemoteDriver):
     def control(self, observation: Observation) -> Control:
         """Say what is sensed, let the step pass, and take the newest control."""
         now_ns = observation.stamp_ns
-        if self._path_s is None or self._control_s is None:
+        if self._control_s is None:
             self._meet((IMAGE, ODOMETRY), ('path', 'control'))
+        if self._path_s is None or self._control_s is None or now_ns < BEGIN_NS:
+            # nothing is owed before there is something to plan from
             self._path_s = self._control_s = self._port.steady_s()
         self._voice.clock(now_ns)
         self._observe(observation)
@@ -84,7 +86,7 @@ class RealTimeDriver(RemoteDriver):
         except LostError as err:
             self._lose(err, observation)
             return self._stop(observation)
-        return self._usable_control(now_ns, self._following.control(now_ns))
+        return self._usable_control(now_ns)
 
     def _take(self, now_ns: int) -> None:
         inbox = self._port.inbox

@@ -150,13 +150,15 @@ class RemoteDriver:
         except ValueError as err:
             self._port.say(ERROR, f'control refused: {err}')
 
-    def _usable_control(self, now_ns: int, own: Control) -> Control:
-        """Return the last good control, or the world's own stop where it is too old.
-
-        :param own: what the world's own follower would do
-        """
+    def _usable_control(self, now_ns: int) -> Control:
+        """Return the last good control, or the world's own stop where it is too old."""
         age_s = (now_ns - self._control_ns) / NS_PER_S
-        if self._control is not None and age_s < self._config.control_timeout_s:
+        is_fresh = self._control is not None and age_s < self._config.control_timeout_s
+        if not is_fresh:
+            # whatever the planner says: it is not for the world to follow
+            self._following.take_path(None)
+        own = self._following.control(now_ns)
+        if is_fresh and self._control is not None:
             return self._control
         if self._control is not None:
             self._port.say(
@@ -164,7 +166,6 @@ class RemoteDriver:
                 f'need a usable control each {self._config.control_timeout_s:g} s, the last one '
                 f'came {age_s:.1f} s ago: comfortable stop',
             )
-        self._following.take_path(None)
         return own
 
     def _show(self, record: Record) -> None:

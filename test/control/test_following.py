@@ -137,6 +137,18 @@ def test_a_path_planned_from_the_ego_begins_where_the_ego_was_at_t0():
     assert trip.following.tracking.lag_m == pytest.approx(0.0, abs=1e-9)
 
 
+def test_a_path_may_come_before_the_pose_that_it_begins_at():
+    road = circle(20.0, 6.0)
+    before, after = Trip(road, 6.0).go(1.0, plan=True), Trip(road, 6.0).go(1.0, plan=True)
+    state, path = before.car.state(stamp(1.0)), planned(road, 1.0)
+    before.following.take_path(path)
+    before.following.observe(state)
+    after.following.observe(state)
+    after.following.take_path(path)
+    assert before.following.control() == after.following.control()
+    assert before.following._path.stamps_ns[0] == stamp(1.0)
+
+
 def test_a_late_path_is_entered_where_it_should_be_by_then():
     trip = Trip().go(1.0)
     # the car has braked for want of a path, and the path was planned 0.7 s before

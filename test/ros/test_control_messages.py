@@ -103,6 +103,16 @@ def test_ackermann_tells_angle_speed_acceleration_and_their_changes(make, store)
     assert second.drive.jerk == pytest.approx(5.0)
 
 
+def test_ackermann_is_read_as_it_was_written(make, store):
+    message = messages(make, 'ackermann').message(CONTROL, T0_NS, 0.0)
+    read = control_of(over_the_wire(store, message, 'ackermann'))
+    assert read.steering_angle_rad == pytest.approx(CONTROL.steering_angle_rad)
+    assert (read.speed_mps, read.acceleration_mps2) == (7.0, -1.5)
+    bad = replace(message, drive=replace(message.drive, acceleration=np.nan))
+    with pytest.raises(ValueError, match='need a finite control'):
+        control_of(bad)
+
+
 def test_carla_gets_pedals_and_its_sign_of_steering(make, store):
     maker = messages(make, 'carla')
     got = over_the_wire(store, maker.message(Control(0.35, 7.0, -4.3), T0_NS, 7.0), 'carla')
