@@ -137,6 +137,11 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
         help='pictures in the bag (default those that the planner takes)',
     )
     drive.add_argument('--film', choices=('webp', 'mp4'), help='write a film of each drive')
+    drive.add_argument(
+        '--ros',
+        action='store_true',
+        help='planner and follower as ROS nodes in processes of their own: the same drives',
+    )
     scale = drive.add_argument_group('scale')
     scale.add_argument('--workers', type=positive_count, default=1, help='processes (default 1)')
     scale.add_argument(

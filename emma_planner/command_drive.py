@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
@@ -16,8 +17,10 @@ from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drive import DriveRecord, End
 from emma_planner.simulation.drive_files import FilesOptions
 from emma_planner.simulation.drive_task import EXPERTS, DriveTask, run_task
+from emma_planner.simulation.drives_with_nodes import drive_with_nodes
 from emma_planner.simulation.fan_out import FanOutError, fan_out
 from emma_planner.simulation.film_files import FilmError
+from emma_planner.simulation.remote_driver import BridgeError
 from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of, split_size
 from emma_planner.simulation.score_files import OutFolderError, clear_out_folder, write_scores
 from emma_planner.simulation.score_summary import ScoreSummary, summarise
@@ -28,6 +31,7 @@ from emma_planner.simulation.world import WorldError
 NAME = 'drive'
 ERRORS = (
     BagError,
+    BridgeError,
     FanOutError,
     FilmError,
     ModelError,
@@ -78,6 +82,9 @@ def _print_list(scenarios: list[Scenario]) -> None:
 
 def _tasks(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[DriveTask]:
     driver = arguments.planner if arguments.planner in EXPERTS else ''
+    if arguments.ros and (driver or arguments.workers > 1 or arguments.ray):
+        what = driver or 'more than one worker'
+        raise ConfigError(f'--ros: need a planner and one worker, got {what}')
     if driver:
         arguments.planner = None
     config = config_of(arguments)
@@ -107,10 +114,7 @@ def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
     error: BaseException | None = None
     try:
         with ProgressBar(float(len(tasks)), 'drives', shown=not arguments.quiet) as bar:
-            results = fan_out(
-                run_task, tasks, workers=arguments.workers, ray_address=arguments.ray
-            )
-            for number, record in results:
+            for number, record in _results(arguments, tasks):
                 records[number] = record
                 bar.update(float(len(records)), f'{len(records)} of {len(tasks)}')
                 if record.end is End.INTERRUPTED:
@@ -130,6 +134,14 @@ def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
         kept = f'kept {len(records)} of {len(tasks)} drives in {arguments.out}'
         return fail(NAME, f'{why}; {kept}', FAILED)
     return 0
+
+
+def _results(
+    arguments: argparse.Namespace, tasks: list[DriveTask]
+) -> Iterator[tuple[int, DriveRecord]]:
+    if arguments.ros:
+        return drive_with_nodes(tasks, arguments.out)
+    return fan_out(run_task, tasks, workers=arguments.workers, ray_address=arguments.ray)
 
 
 def _write(

@@ -42,6 +42,8 @@ def test_list_shows_the_scenarios_of_a_split(capsys):
         (('--density', '7'), 'need a traffic density of 0 to 1, got 7'),
         (('--planner', 'nobody'), 'planner: need one of mllm, constant-action'),
         (('--set', 'rate_hz=0'), 'rate_hz'),
+        (('--ros', '--planner', 'expert'), '--ros: need a planner and one worker, got expert'),
+        (('--ros', '--workers', '2'), 'need a planner and one worker, got more than one worker'),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(options, message, capsys, tmp_path):
@@ -125,3 +127,22 @@ def test_a_film_is_written_on_request(tmp_path):
     options = ('--seeds', '2', *SHORT, '--film', 'webp', '--out', str(tmp_path), '--quiet')
     assert _drive('--planner', 'expert', *options) == 0
     assert (tmp_path / 'val-002/film.webp').read_bytes()[:4] == b'RIFF'
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+def test_over_ros_the_scores_are_the_same(tmp_path):
+    pytest.importorskip('rclpy')
+    for name, options in (('alone', ()), ('nodes', ('--ros',))):
+        assert _drive(
+            '--planner', 'constant-action', '--seeds', '0-1', *SHORT, '--quiet', *options,
+            '--out', str(tmp_path / name),
+        ) == 0  # fmt: skip
+    alone, nodes = (
+        json.loads((tmp_path / n / 'scores.json').read_text()) for n in ('alone', 'nodes')
+    )
+    assert alone == nodes
+    for name in ('alone', 'nodes'):
+        _, plans = read_plan_log(tmp_path / name / 'val-000' / 'plans.jsonl')
+        assert [plan['stamp_ns'] for plan in plans][:3] == [6 * 10**9, 65 * 10**8, 7 * 10**9]
+    assert (tmp_path / 'nodes/planner_node.log').exists()

@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import rclpy
@@ -19,6 +21,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
@@ -186,6 +189,22 @@ class SimulationNode(Node):  # type: ignore[misc]
         """Destroy the node and what spins it."""
         self._own_executor.shutdown()
         self.destroy_node()
+
+
+@contextmanager
+def opened(config: SimulationConfig) -> Iterator[SimulationNode]:
+    """Open a world's node in a process that is no node otherwise."""
+    # Ctrl-C stays an exception here: rclpy's own handlers would end the context first
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        values = [Parameter(name, value=value) for name, value in asdict(config).items()]
+        node = SimulationNode(parameter_overrides=values)
+        try:
+            yield node
+        finally:
+            node.close()
+    finally:
+        rclpy.try_shutdown()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -54,7 +54,7 @@ def drive_over_ros(
     """
     for number, task in enumerate(tasks):
         port.doing = f'{task.scenario.name}, drive {number + 1} of {len(tasks)}'
-        name = EXPERT if config.driver == EXPERT else task.driver or config.driver
+        name = EXPERT if config.driver == EXPERT else task.driver or task.config.planner
         header = PlanLogHeader(name, name, task.config.hash(), task.scenario.name)
 
         def make_driver(
