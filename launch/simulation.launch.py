@@ -23,6 +23,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from emma_planner.resources import config_path, launch_path
+from emma_planner.ros.launch_arguments import NOT_GIVEN
+from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.config import EXPERT, LOCK_STEP, SimulationConfig
 from emma_planner.simulation.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
 
@@ -66,12 +68,12 @@ def generate_launch_description() -> LaunchDescription:
 
 def _fit_the_planner(context: LaunchContext) -> list[SetLaunchConfiguration]:
     """In lock-step the planner plans each picture and is given the time it takes."""
-    if context.launch_configurations['mode'] != LOCK_STEP:
-        return []
-    return [
-        SetLaunchConfiguration('on_image', 'true'),
-        SetLaunchConfiguration('deadline_s', '600.0'),
-    ]
+    texts, fitting = context.launch_configurations, {}
+    if texts.get('camera_x_m', NOT_GIVEN) == NOT_GIVEN:
+        fitting['camera_x_m'] = str(CameraSettings().position_m[0])
+    if texts['mode'] == LOCK_STEP:
+        fitting |= {'on_image': 'true', 'deadline_s': '600.0'}
+    return [SetLaunchConfiguration(name, value) for name, value in fitting.items()]
 
 
 def _world_and_follower(context: LaunchContext) -> list[Node]:
