@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from emma_planner.config import PlannerConfig
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drive_task import EXPERT, DriveTask, run_task, world_of_process
 from emma_planner.simulation.drivers import ExpertDriver
@@ -90,7 +91,7 @@ def cars_in_view(now: Observation) -> int:
     count = 0
     for actor in now.truth.actors:
         x, y = actor.pose.x_m - now.pose.x_m, actor.pose.y_m - now.pose.y_m
-        bearing = (np.arctan2(y, x) - now.pose.yaw_rad + np.pi) % (2 * np.pi) - np.pi
+        bearing = wrap_angle(np.arctan2(y, x) - now.pose.yaw_rad)
         near = np.hypot(x, y) <= IN_VIEW_M and abs(bearing) <= half
         count += actor.kind is ActorKind.VEHICLE and near
     return int(count)

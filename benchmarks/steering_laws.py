@@ -21,6 +21,7 @@ from emma_planner.control import follower
 from emma_planner.control.config import FollowerConfig
 from emma_planner.control.path_reference import PathReference
 from emma_planner.control.steering import Steering
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import Pose
 
 SECONDS = 10.0
@@ -45,7 +46,7 @@ def stanley(gain_1ps: float) -> type[Steering]:
             at_m, offset_m = path.locate(front, distance_m + travel_m + base_m)
             before, after = path.point(at_m - 0.25), path.point(at_m + 0.25)
             yaw = math.atan2(after[1] - before[1], after[0] - before[0])
-            turn = (yaw - then.yaw_rad + math.pi) % (2.0 * math.pi) - math.pi
+            turn = wrap_angle(yaw - then.yaw_rad)
             pull = math.atan2(-gain_1ps * offset_m, SOFTENING_MPS + speed_mps)
             return self._turn(turn + pull, dt_s)
 

@@ -18,6 +18,7 @@ from emma_planner.control.config import FollowerConfig
 from emma_planner.control.control import Control
 from emma_planner.control.follower import PathFollower, Tracking
 from emma_planner.control.timed_path import REVERSE_MPS, FollowState, TimedPath, forward_m
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import NS_PER_S, Pose
 
 MEMORY_NS = 6 * NS_PER_S
@@ -202,7 +203,7 @@ def _anchored(path: TimedPath, start: Pose) -> TimedPath:
 
 
 def _between(a: Pose, b: Pose, share: float) -> Pose:
-    turn = (b.yaw_rad - a.yaw_rad + math.pi) % (2.0 * math.pi) - math.pi
+    turn = wrap_angle(b.yaw_rad - a.yaw_rad)
     return Pose(
         a.x_m + share * (b.x_m - a.x_m),
         a.y_m + share * (b.y_m - a.y_m),

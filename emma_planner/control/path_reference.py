@@ -18,6 +18,7 @@ import math
 import numpy as np
 
 from emma_planner.control.timed_path import TimedPath, forward_m
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import NS_PER_S, FloatArray, Pose
 
 SAMPLE_M = 0.25
@@ -138,7 +139,7 @@ def _curve(poses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 def _hermite(start: FloatArray, start_yaw_rad: float, end: FloatArray) -> FloatArray:
     """Points after ``start`` up to ``end``."""
     chord = math.hypot(end[0] - start[0], end[1] - start[1])
-    turn = (end[2] - start_yaw_rad + math.pi) % (2.0 * math.pi) - math.pi
+    turn = wrap_angle(end[2] - start_yaw_rad)
     pull = chord / math.cos(turn / 4.0) ** 2
     u = np.linspace(0.0, 1.0, 1 + max(2, math.ceil(chord / SAMPLE_M)))[1:, None]
     from_tangent = pull * np.array([math.cos(start_yaw_rad), math.sin(start_yaw_rad)])

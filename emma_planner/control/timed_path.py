@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import NS_PER_S, FloatArray, Pose
 
 REVERSE_MPS = 0.3
@@ -87,7 +88,7 @@ def forward_m(poses: FloatArray) -> FloatArray:
     :returns: ``(N - 1,)`` [m], negative where the path goes back
     """
     delta = np.diff(poses, axis=0)
-    turned = (delta[:, 2] + np.pi) % (2.0 * np.pi) - np.pi
+    turned = wrap_angle(delta[:, 2])
     heading = poses[:-1, 2] + turned / 2.0
     forward: FloatArray = delta[:, 0] * np.cos(heading) + delta[:, 1] * np.sin(heading)
     return forward

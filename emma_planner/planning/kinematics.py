@@ -8,10 +8,13 @@ Euler steps along the old heading are 1.5 to 7 times worse on recorded drives.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from emma_planner.planning.types import DT_S, FloatArray, Pose
 
+Angle = TypeVar('Angle', float, FloatArray)
 STANDSTILL_M = 1e-9
 """Arc length below which a step has no curvature [m]."""
 
@@ -21,8 +24,8 @@ def _half_sinc(dtheta: FloatArray) -> FloatArray:
     return np.sinc(dtheta / (2.0 * np.pi))
 
 
-def wrap_angle(angle_rad: FloatArray) -> FloatArray:
-    """Wrap to [-pi, pi)."""
+def wrap_angle(angle_rad: Angle) -> Angle:
+    """Wrap a number or an array to [-pi, pi)."""
     return (angle_rad + np.pi) % (2.0 * np.pi) - np.pi
 
 

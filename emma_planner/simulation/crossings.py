@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.observation import Route
 from emma_planner.simulation.road_edges import RoadEdges
@@ -135,7 +136,7 @@ def _crossing(route: Route, k: int, edges: RoadEdges, rng: np.random.Generator) 
     crossing = Crossing(
         route_s_m=float(route.s_m[k]),
         start=start,
-        yaw_rad=float((yaw + np.pi) % (2 * np.pi) - np.pi),
+        yaw_rad=float(wrap_angle(yaw)),
         kerb_m=KERB_M,
         length_m=length,
         speed_mps=float(rng.uniform(*SPEEDS_MPS)),

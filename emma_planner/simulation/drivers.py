@@ -16,7 +16,7 @@ from emma_planner.config import PlannerConfig
 from emma_planner.control.config import FollowerConfig
 from emma_planner.control.control import Control
 from emma_planner.control.following import Following
-from emma_planner.control.timed_path import TimedPath
+from emma_planner.control.timed_path import FollowState, TimedPath
 from emma_planner.planning.fallback import Source
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.types import NS_PER_S, FloatArray, Reasoning
@@ -28,7 +28,6 @@ from emma_planner.ros.world_messages import CAMERA, MAP, odometry_message
 from emma_planner.simulation.expert import Expert, ExpertPlan
 from emma_planner.simulation.observation import Observation, VehicleShape
 
-MEASURED = 'measured'
 EXPERT_STEP_S = 0.1
 
 
@@ -97,8 +96,6 @@ class ExpertDriver:
 
     def control(self, observation: Observation) -> Control:
         """Replan when it is time, and follow."""
-        from emma_planner.control.timed_path import FollowState
-
         now_ns = observation.stamp_ns
         self._following.observe(FollowState(now_ns, observation.pose, observation.speed_mps))
         if now_ns >= self._next_ns:
@@ -124,7 +121,7 @@ class PlannerDriver:
     """A planner in lock-step: the world waits, and its latency passes as simulated time.
 
     :param topics: the planner's outputs besides the path that is followed
-    :param latency: seconds from image to path, or None for what each plan really took
+    :param latency_s: seconds from image to path, or None for what each plan really took
     :param on_record: takes each record of the plan log
     """
 

@@ -18,7 +18,6 @@ from emma_planner.simulation.expert_frame import Ego, RouteFrame
 from emma_planner.simulation.expert_path import ExpertPath, Lateral
 from emma_planner.simulation.expert_speed import (
     DT_S,
-    FREE,
     Cap,
     Cause,
     Follow,
@@ -58,7 +57,6 @@ class Expert:
         self._path = ExpertPath()
         self._rules = Yielding()
         self._last: tuple[int, Motion, FloatArray] | None = None
-        self._cause = FREE
         self._waited_s = 0.0
         self._speeds: dict[str, tuple[int, float, float]] = {}
 

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.expert_conflicts import Line
 from emma_planner.simulation.expert_speed import DT_S, Motion
@@ -53,7 +54,7 @@ def steer(
         pace = 0.5 * (before + v)
         if arc > 1e-4:
             place, offset, heading = track.locate(x, y, place)
-            wrong = (yaw - heading + math.pi) % (2.0 * math.pi) - math.pi
+            wrong = wrap_angle(yaw - heading)
             length = max(SHORTEST_M, LENGTH_S * pace)
             wanted = track.curvature(place + PREVIEW_M + PREVIEW_S * pace)
             wanted -= 2.0 / length * math.sin(wrong) + offset / length**2
@@ -64,7 +65,7 @@ def steer(
         x += chord * math.cos(yaw + turn / 2.0)
         y += chord * math.sin(yaw + turn / 2.0)
         yaw += turn
-        poses.append((x, y, (yaw + math.pi) % (2.0 * math.pi) - math.pi))
+        poses.append((x, y, wrap_angle(yaw)))
         curvatures.append(kappa)
         before = v
     return np.array(poses), np.array(curvatures)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from emma_planner.control.control import Control
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, VehicleShape
 
@@ -67,7 +68,7 @@ class EgoBody:
         """Return pose of base_link, speed along body x [m/s] and yaw rate [rad/s]."""
         vehicle = self._vehicle
         yaw = float(np.radians(vehicle.origin.getH())) + np.pi / 2
-        yaw = float((yaw + np.pi) % (2 * np.pi) - np.pi)
+        yaw = float(wrap_angle(yaw))
         centre = vehicle.origin.getPos()
         rear = float(vehicle.REAR_WHEELBASE)
         cos, sin = math.cos(yaw), math.sin(yaw)
@@ -121,7 +122,7 @@ class ActorBodies:
         """Move everybody to a part of the way, 0 ... 1."""
         for name, (body, height) in self._bodies.items():
             start, end = self._from[name], self._to[name]
-            turn = (end.yaw_rad - start.yaw_rad + np.pi) % (2 * np.pi) - np.pi
+            turn = wrap_angle(end.yaw_rad - start.yaw_rad)
             body.setPosHpr(
                 start.x_m + part * (end.x_m - start.x_m),
                 start.y_m + part * (end.y_m - start.y_m),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.appearance import Standing
 from emma_planner.simulation.observation import Actor, Light, Route, VehicleShape
@@ -123,7 +124,7 @@ class Population:
     def _drives_on(self, road: RoadId, pose: Pose) -> bool:
         for lane in self._place.graph.roads[road]:
             s, offset = lane.locate(pose.x_m, pose.y_m)
-            turned = abs((lane.place(s)[2] - pose.yaw_rad + np.pi) % (2 * np.pi) - np.pi)
+            turned = abs(wrap_angle(lane.place(s)[2] - pose.yaw_rad))
             if 0.0 < s < lane.length_m and abs(offset) < lane.width_m / 2 and turned < np.pi / 4:
                 return True
         return False

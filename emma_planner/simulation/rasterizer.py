@@ -106,11 +106,6 @@ class Rasterizer:
         self.root.set_antialias(AntialiasAttrib.M_multisample)
         return camera
 
-    @property
-    def renderer(self) -> str:
-        """The driver that draws, as it calls itself."""
-        return str(self._output.gsg.driver_renderer)
-
     def look_from(self, base: Pose) -> tuple[float, float, float]:
         """Put the camera where it is on a car.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray
 
 JOIN_M = 0.6
@@ -160,7 +161,7 @@ class RoadGraph:
 
         def distance(lane: Lane) -> float:
             s, offset = lane.locate(x_m, y_m)
-            away = abs((lane.place(s)[2] - yaw_rad + np.pi) % (2 * np.pi) - np.pi)
+            away = abs(wrap_angle(lane.place(s)[2] - yaw_rad))
             return abs(offset) + (0.0 if away < np.pi / 2 else 1000.0)
 
         return min(self.lanes.values(), key=distance)

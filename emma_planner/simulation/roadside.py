@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.appearance import Standing
 from emma_planner.simulation.road_edges import RoadEdges
@@ -74,7 +75,7 @@ def _candidates(graph: RoadGraph, rng: np.random.Generator) -> list[Standing]:
         x, y, yaw = lane.place(s + SPACING_M * (shift - 0.5), -offset)
         facing = {'house': yaw + np.pi / 2 + 0.3 * (turn - 0.5), 'tree': 2 * np.pi * turn}
         yaw = facing.get(name, yaw)
-        pose = Pose(x, y, float((yaw + np.pi) % (2 * np.pi) - np.pi))
+        pose = Pose(x, y, float(wrap_angle(yaw)))
         items.append(Standing(name, pose, variant))
     return items
 

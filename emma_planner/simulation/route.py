@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.observation import Route, RouteSpan
 from emma_planner.simulation.road_graph import Lane, RoadGraph, RouteError
@@ -256,7 +257,7 @@ def _command(samples: list[_Sample]) -> str:
     if samples[0].lane.kind not in TURNING_KINDS:
         return FOLLOW
     turned = samples[-1].lane.yaw_rad[-1] - samples[0].lane.yaw_rad[0]
-    turned = (turned + np.pi) % (2 * np.pi) - np.pi
+    turned = wrap_angle(turned)
     if abs(turned) < TURN_RAD:
         return 'go straight'
     return 'turn left' if turned > 0 else 'turn right'

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emma_planner.planning.kinematics import to_base
+from emma_planner.planning.kinematics import to_base, wrap_angle
 from emma_planner.planning.types import NS_PER_S
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.expert_facts import ExpertFacts
@@ -230,7 +230,7 @@ class _Place:
     def of(cls, frame: RouteFrame, actor: Actor) -> _Place:
         s_m, d_m = frame.locate(np.array([[actor.pose.x_m, actor.pose.y_m]]))
         turned = actor.pose.yaw_rad - float(frame.yaw_at(s_m)[0])
-        turned = (turned + math.pi) % (2.0 * math.pi) - math.pi
+        turned = wrap_angle(turned)
         return cls(float(s_m[0]), float(d_m[0]), turned)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.observation import Light, LightState
 from emma_planner.simulation.road_edges import RoadEdges
@@ -221,7 +222,7 @@ def _heads(lanes: tuple[Lane, ...], inside: FloatArray, edges: RoadEdges) -> lis
     aside = np.array([np.sin(yaw), -np.cos(yaw)])  # to the right
     end = right.points[-1]
     half = right.width_m / 2
-    facing = (yaw + 2 * np.pi) % (2 * np.pi) - np.pi
+    facing = wrap_angle(yaw + np.pi)
     near = _clear(end, aside, half + POLE_OFFSET_M, edges)
     far_m = float(((inside - end) @ ahead).max()) + FAR_BEYOND_M
     middle = np.mean([lane.points[-1] for lane in lanes], axis=0)

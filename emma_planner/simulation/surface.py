@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.observation import VehicleShape
 from emma_planner.simulation.road_graph import Lane, RoadGraph
 
 EDGE_TOLERANCE_M = 0.3
 """A tyre on the edge line is still on the road."""
-JUNCTION_KINDS = ('junction', 'roundabout')
 
 
 class RoadSurface:
@@ -48,7 +48,7 @@ class RoadSurface:
         """
         point = np.array([[pose.x_m, pose.y_m]])
         distances, fraction = self._distances(point)
-        away = np.abs((self._yaw - pose.yaw_rad + np.pi) % (2 * np.pi) - np.pi)
+        away = np.abs(wrap_angle(self._yaw - pose.yaw_rad))
         cost = distances[0] + np.where(away < np.pi / 2, 0.5 * away, 1000.0)
         k = int(np.argmin(cost))
         lane = self._lanes[self._lane_of[k]]

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.car_following import (
     HARDEST_BRAKING_MPS2,
@@ -156,9 +157,9 @@ class _Driver:
             self.wanted_offset_m - self.offset_m,
         )
         yaw += math.atan2(sideways, max(self.speed_mps, 4.0)) if self.speed_mps > 0.5 else 0.0
-        turned = (yaw - self.pose.yaw_rad + math.pi) % (2.0 * math.pi) - math.pi
+        turned = wrap_angle(yaw - self.pose.yaw_rad)
         self.yaw_rate_radps = turned / dt_s if dt_s > 0.0 else 0.0
-        self.pose = Pose(x, y, (yaw + math.pi) % (2.0 * math.pi) - math.pi)
+        self.pose = Pose(x, y, wrap_angle(yaw))
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +209,7 @@ class Traffic:
         self._entries = tuple(
             lane
             for _, lane in sorted(graph.lanes.items())
-            if not graph.lanes_before(lane) and lane.length_m > 8.0 and lane.index >= 0
+            if not graph.lanes_before(lane) and lane.length_m > 8.0
         )
         self._rng = np.random.default_rng((scenario.seed, 2))
         self._ego_waited_s = 0.0

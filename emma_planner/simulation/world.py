@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from emma_planner.control.control import Control
+from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import NS_PER_S, ByteArray, Pose
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.metadrive_adaptation import AdaptationError
@@ -199,32 +200,32 @@ class World:
             for actor in self._actors
             if np.hypot(actor.pose.x_m - pose.x_m, actor.pose.y_m - pose.y_m) < HORIZON_M
         )
+        lane, road = self._lane(pose)
         return Truth(
             route=self._place.route,
             route_s_m=self._route_s_m,
             route_d_m=offset_m,
-            lane=self._lane(pose),
+            lane=lane,
             actors=near,
             lights=self._population.lights(),
             contacts=self._bodies.touching(self._ego.node),
-            nearby_speed_mps=_nearby_speed(pose, near, self._road(pose)),
+            nearby_speed_mps=_nearby_speed(pose, near, road),
         )
 
-    def _road(self, pose: Pose) -> tuple[Lane, ...]:
-        return self._place.graph.roads[self._surface.lane_at(pose)[0].road]
-
-    def _lane(self, pose: Pose) -> LaneTruth:
+    def _lane(self, pose: Pose) -> tuple[LaneTruth, tuple[Lane, ...]]:
+        """Return the ego's place on its road, and the lanes of that."""
         lane, s, offset, on_lane = self._surface.lane_at(pose)
-        turned = (pose.yaw_rad - lane.place(s)[2] + np.pi) % (2 * np.pi) - np.pi
-        return LaneTruth(
+        road = self._place.graph.roads[lane.road]
+        truth = LaneTruth(
             index=lane.index,
-            count=len(self._place.graph.roads[lane.road]),
+            count=len(road),
             width_m=lane.width_m,
             offset_m=offset,
-            heading_error_rad=float(turned),
+            heading_error_rad=float(wrap_angle(pose.yaw_rad - lane.place(s)[2])),
             on_road=self._surface.on_road(footprint(pose, self.vehicle)),
             in_lane=on_lane,
         )
+        return truth, road
 
     def _picture(self, pose: Pose) -> ByteArray:
         if self._scene is None:
