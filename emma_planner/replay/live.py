@@ -10,17 +10,13 @@ import importlib
 import json
 import os
 import re
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-import yaml
 
 from emma_planner.config import PlannerConfig, update_config
 from emma_planner.planning.types import NS_PER_S
@@ -29,15 +25,14 @@ from emma_planner.recordings.plan_log import PlanLogHeader, PlanLogWriter
 from emma_planner.recordings.topics import InputTopics, absolute
 from emma_planner.replay.outputs import LATCHED, NAMESPACE, BagOutputs, output_paths
 from emma_planner.resources import fastdds_environment
+from emma_planner.ros.node_process import NodeFiles, how_it_ended, start_node, stop_node
 
 START_LIMIT_S = 600.0
 """Longest wait for the node to load its model."""
-STOP_LIMIT_S = 15.0
 QUIET_LIMIT_S = 10.0
 """Longest wait, beyond a plan's deadline, for the last plans."""
 NODE_LOG = 'planner.log'
 NODE_PARAMETERS = 'planner.yaml'
-
 
 _LOG_HEAD = re.compile(r'^(\[[^\]]*\] ?){2,3}: ')
 """Level, time and node of a line that rclpy logs."""
@@ -71,27 +66,15 @@ def topics_in_config(config: PlannerConfig, topics: InputTopics, image_type: str
 @contextmanager
 def planner_process(config: PlannerConfig, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a planner node in simulation time; its log is kept in the folder."""
-    parameters = folder / NODE_PARAMETERS
-    values = {**asdict(config), 'use_sim_time': True, 'autostart': True}
-    parameters.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}, sort_keys=False))
-    command = [sys.executable, '-m', 'emma_planner.ros.planner_node', '--ros-args']
-    command += ['-r', f'__ns:={NAMESPACE}', '--params-file', str(parameters)]
-    with (folder / NODE_LOG).open('wb') as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            yield process
-        finally:
-            _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+    files = NodeFiles(folder / NODE_PARAMETERS, folder / NODE_LOG)
+    files.log.unlink(missing_ok=True)
+    code = ('-m', 'emma_planner.ros.planner_node')
+    parameters = {**asdict(config), 'autostart': True}
+    process = start_node(code, parameters, files, ('-r', f'__ns:={NAMESPACE}'))
     try:
-        process.wait(STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield process
+    finally:
+        stop_node(process)
 
 
 def last_line(log: Path) -> str:
@@ -226,6 +209,5 @@ def _play(
 
 def _ended(err: BagError, process: subprocess.Popen[bytes], folder: Path) -> BagError:
     """How the node ended, beside when."""
-    code = process.returncode
-    how = f'by {signal.Signals(-code).name}' if code < 0 else f'with status {code}'
+    how = how_it_ended(process.returncode)
     return BagError(f'{err} {how}, see {folder / NODE_LOG}')

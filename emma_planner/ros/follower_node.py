@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import rclpy
-from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -34,9 +33,9 @@ from emma_planner.ros.control_messages import (
     path_of,
     state_of,
 )
-from emma_planner.ros.conversions import diagnostics_message, printable
+from emma_planner.ros.conversions import diagnostics_message
 from emma_planner.ros.follow_diagnostics import FollowCounters, follow_status
-from emma_planner.ros.managed_node import LOG_EVERY_S, ManagedNode, logged, not_for_ros
+from emma_planner.ros.managed_node import ManagedNode, logged, not_for_ros
 from emma_planner.ros.messages import RclpyMessages, message_class
 from emma_planner.ros.parameters import read_parameters
 from emma_planner.ros.run_node import run
@@ -64,11 +63,7 @@ class FollowerNode(ManagedNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('follower', FollowerConfig, **options)
-        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._config = FollowerConfig()
-        self._outputs: dict[str, Any] = {}
-        self._inlets: list[Any] = []
-        self._own_timers: list[Any] = []
         self._is_active = False
         self._frame_id = ''
         self._ego_mps = 0.0
@@ -128,31 +123,6 @@ class FollowerNode(ManagedNode):
         )
         return TransitionCallbackReturn.SUCCESS
 
-    @logged
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Send a control that stops the car, and destroy what on_activate created."""
-        self._stop()
-        return super().on_deactivate(state)
-
-    @logged
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Destroy what on_configure created."""
-        self._release()
-        return super().on_cleanup(state)
-
-    @logged
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop the car and destroy everything."""
-        self._stop()
-        self._release()
-        return super().on_shutdown(state)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Fall back to unconfigured."""
-        self._stop()
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
     # inputs
 
     def _on_path(self, message: Any) -> None:
@@ -192,7 +162,7 @@ class FollowerNode(ManagedNode):
             self._publish_control(state.stamp_ns)
 
     def _on_timer(self) -> None:
-        now_ns = int(self.get_clock().now().nanoseconds)
+        now_ns = self._now_ns()
         if now_ns:  # else /clock has not come yet
             self._publish_control(now_ns)
 
@@ -220,16 +190,9 @@ class FollowerNode(ManagedNode):
             odometry_topic=config.odometry_topic,
             path_timeout_s=config.path_timeout_s,
         )
-        now_ns = int(self.get_clock().now().nanoseconds)
+        now_ns = self._now_ns()
         self._outputs['diagnostics'].publish(
             diagnostics_message(RclpyMessages(), [status], now_ns, self.get_name())
-        )
-
-    def _warn(self, text: str) -> None:
-        self.get_logger().warning(
-            printable(text),
-            throttle_duration_sec=LOG_EVERY_S,
-            throttle_time_source_type=self._steady_clock,
         )
 
     # tear-down
@@ -240,22 +203,13 @@ class FollowerNode(ManagedNode):
         return True
 
     def _stop(self) -> None:
-        for timer in self._own_timers:
-            self.destroy_timer(timer)
-        self._own_timers.clear()
-        for inlet in self._inlets:
-            self.destroy_subscription(inlet)
-        self._inlets.clear()
+        """Send a control that stops the car, when nothing can send another one any more."""
+        super()._stop()
         if self._is_active:
             self._is_active = False
             if self.context.ok():
-                self._send(self._following.last_stop(), int(self.get_clock().now().nanoseconds))
+                self._send(self._following.last_stop(), self._now_ns())
                 self._outputs['control'].wait_for_all_acked(Duration(seconds=LAST_WORD_S))
-
-    def _release(self) -> None:
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs.clear()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What the lifecycle nodes of this package have in common: parameters, start, errors, end.
+"""What the lifecycle nodes of this package have in common: parameters, transitions, errors, end.
 
 Knows neither what a node plans nor what it drives.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.utilities import remove_ros_args
 
@@ -35,7 +36,10 @@ def logged(transition: _Transition) -> _Transition:
 
 
 class ManagedNode(LifecycleNode):  # type: ignore[misc]
-    """A lifecycle node whose parameters are a dataclass.
+    """A lifecycle node whose parameters are a dataclass, and that destroys what it has created.
+
+    What ``on_configure`` makes goes into ``_outputs``; what ``on_activate`` makes into ``_inlets``
+    and ``_own_timers``.
 
     :param kind: the dataclass, with a parameter ``autostart``
     :raises ConfigError: a parameter is unknown, of the wrong type or out of range
@@ -49,6 +53,10 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]
         except ConfigError:
             self.destroy_node()
             raise
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._outputs: dict[str, Any] = {}
+        self._inlets: list[Any] = []
+        self._own_timers: list[Any] = []
 
     def start(self) -> bool:
         """Configure and activate, unless a lifecycle manager is to do that.
@@ -60,6 +68,58 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]
             return True
         success = TransitionCallbackReturn.SUCCESS
         return bool(self.trigger_configure() == success and self.trigger_activate() == success)
+
+    @logged
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop working: destroy what on_activate created."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    @logged
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Destroy what on_configure created."""
+        self._release()
+        return super().on_cleanup(state)
+
+    @logged
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Destroy everything."""
+        self._stop()
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Fall back to unconfigured."""
+        self._stop()
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _stop(self) -> None:
+        """Destroy what on_activate created; a second time does nothing."""
+        for timer in self._own_timers:
+            self.destroy_timer(timer)
+        self._own_timers.clear()
+        for inlet in self._inlets:
+            self.destroy_subscription(inlet)
+        self._inlets.clear()
+
+    def _release(self) -> None:
+        """Destroy what on_configure created; a second time does nothing."""
+        for publisher in self._outputs.values():
+            self.destroy_lifecycle_publisher(publisher)
+        self._outputs.clear()
+
+    def _now_ns(self) -> int:
+        """Return ROS time [ns]."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def _warn(self, text: str) -> None:
+        """Warn, at most once in a while of steady time."""
+        self.get_logger().warning(
+            printable(text),
+            throttle_duration_sec=LOG_EVERY_S,
+            throttle_time_source_type=self._steady_clock,
+        )
 
     def log_callback_error(self, err: Exception) -> None:
         """Say what a callback ended in; the node goes on."""

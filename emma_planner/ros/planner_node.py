@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 import rclpy
-from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -28,10 +28,10 @@ from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.planning.inputs import InputBuffer, Snapshot
 from emma_planner.planning.planner import Planner, failed_plan, plan_snapshot
 from emma_planner.planning.types import NS_PER_S, InputError, Plan, PlanningError, Reason
-from emma_planner.ros.conversions import EGO_READERS, printable, stamp_of
+from emma_planner.ros.conversions import EGO_READERS, stamp_of
 from emma_planner.ros.diagnostics import Counters
 from emma_planner.ros.images import to_rgb
-from emma_planner.ros.managed_node import LOG_EVERY_S, ManagedNode, logged, not_for_ros
+from emma_planner.ros.managed_node import ManagedNode, logged, not_for_ros
 from emma_planner.ros.messages import RclpyMessages, message_class
 from emma_planner.ros.parameters import read_parameters
 from emma_planner.ros.plan_publisher import PlanPublisher
@@ -73,13 +73,9 @@ class PlannerNode(ManagedNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__('planner', PlannerConfig, **options)
-        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._lock = threading.Lock()
         self._config = PlannerConfig()
-        self._outputs: dict[str, Any] = {}
-        self._inlets: list[Any] = []
         self._wake: Any = None
-        self._own_timers: list[Any] = []
         self._worker: NewestWinsWorker[Snapshot, Plan] | None = None
         self._jumps: Any = None
         self._jumped_back = False
@@ -138,31 +134,6 @@ class PlannerNode(ManagedNode):
             post_callback=self._on_jump,
         )
         self._start_timers()
-        return TransitionCallbackReturn.SUCCESS
-
-    @logged
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop planning: destroy what on_activate created."""
-        self._stop()
-        return super().on_deactivate(state)
-
-    @logged
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Destroy what on_configure created."""
-        self._release()
-        return super().on_cleanup(state)
-
-    @logged
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Destroy everything."""
-        self._stop()
-        self._release()
-        return super().on_shutdown(state)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Fall back to unconfigured."""
-        self._stop()
-        self._release()
         return TransitionCallbackReturn.SUCCESS
 
     # inputs: convert and store
@@ -369,11 +340,7 @@ class PlannerNode(ManagedNode):
         self._last_output_s = self._steady_s()
         self._publisher.publish(snapshot, plan, now_ns)
         if not plan.valid:
-            self.get_logger().warning(
-                f'{plan.reason}: {printable(plan.detail)}',
-                throttle_duration_sec=LOG_EVERY_S,
-                throttle_time_source_type=self._steady_clock,
-            )
+            self._warn(f'{plan.reason}: {plan.detail}')
 
     # clocks and tear-down
 
@@ -388,19 +355,11 @@ class PlannerNode(ManagedNode):
     def _period_ns(self) -> int:
         return round(NS_PER_S / self._config.rate_hz)
 
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
-
     def _steady_s(self) -> float:
         return int(self._steady_clock.now().nanoseconds) / NS_PER_S
 
     def _stop(self) -> None:
-        for timer in self._own_timers:
-            self.destroy_timer(timer)
-        self._own_timers.clear()
-        for inlet in self._inlets:
-            self.destroy_subscription(inlet)
-        self._inlets.clear()
+        super()._stop()
         if self._jumps is not None:
             self._jumps.unregister()
             self._jumps = None
@@ -417,9 +376,7 @@ class PlannerNode(ManagedNode):
         return self._worker is None
 
     def _release(self) -> None:
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs.clear()
+        super()._release()
         if hasattr(self, '_planner'):
             del self._planner  # frees the model's memory
 

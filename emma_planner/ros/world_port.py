@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from emma_planner.planning.types import NS_PER_S
+from emma_planner.ros.conversions import stamp_of
 from emma_planner.ros.messages import MessageFactory
 
 PLANNER, FOLLOWER = 'planner', 'follower'
@@ -98,7 +98,7 @@ class Inbox:
     def on_path_taken(self, message: Any, now_s: float) -> None:
         """Take the header of a path that the follower has."""
         self.heard_s[FOLLOWER] = now_s
-        self.taken_ns.append(int(message.stamp.sec) * NS_PER_S + int(message.stamp.nanosec))
+        self.taken_ns.append(stamp_of(message))
 
     def on_diagnostics(self, message: Any, now_s: float) -> None:
         """Take a sign of life."""

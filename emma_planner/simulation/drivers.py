@@ -27,6 +27,7 @@ from emma_planner.ros.stepped_planner import Planned, SteppedPlanner
 from emma_planner.ros.world_messages import CAMERA, MAP, odometry_message
 from emma_planner.simulation.expert import Expert, ExpertPlan
 from emma_planner.simulation.observation import Observation, VehicleShape
+from emma_planner.simulation.plan_ticks import PlanTicks
 
 EXPERT_STEP_S = 0.1
 
@@ -46,6 +47,19 @@ class Shown:
     source: Source = Source.NONE
     reason: str = ''
     reasoning: Reasoning = field(default_factory=Reasoning)
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> Shown:
+        """Return what is followed after a record of the plan log; it may lack words."""
+        driven, words = record['driven']['poses'], record.get('reasoning', {})
+        return cls(
+            np.array(driven) if driven else None,
+            Source(record['source']),
+            record['reason'] or '',
+            Reasoning(
+                words.get('scene', ''), tuple(words.get('objects', ())), words.get('intent', '')
+            ),
+        )
 
 
 class Driver(Protocol):
@@ -144,17 +158,13 @@ class PlannerDriver:
         self._following = Following(self._follower_config)
         outputs = {**topics, 'path': _Tee(topics['path'], self._take_path)}
         self._stepped = SteppedPlanner(planner, config, outputs, make)
-        self._latency_s = latency_s
         self._on_record = on_record
-        self._period_ns = round(NS_PER_S / config.rate_hz)
-        self._next_ns = start_ns
-        self._pending: tuple[int, Planned] | None = None
+        self._ticks: PlanTicks[Planned] = PlanTicks(config.rate_hz, latency_s, start_ns)
         self._command = ''
 
     def needs_image(self, stamp_ns: int) -> bool:
         """At a tick, unless the last plan is still being made."""
-        busy = self._pending is not None and stamp_ns < self._pending[0]
-        return stamp_ns >= self._next_ns and not busy
+        return self._ticks.is_due(stamp_ns)
 
     def control(self, observation: Observation) -> Control:
         """Let the planner see, publish what has become ready, follow."""
@@ -174,28 +184,17 @@ class PlannerDriver:
         return self._following.control()
 
     def _plan(self, now_ns: int) -> None:
-        while self._next_ns <= now_ns:
-            self._next_ns += self._period_ns
+        self._ticks.begin(now_ns)
         planned = self._stepped.plan(now_ns)
-        took_s = (
-            planned.plan.latency.total_ms / 1e3 if self._latency_s is None else self._latency_s
-        )
-        self._pending = (now_ns + round(took_s * NS_PER_S), planned)
+        self._ticks.put(planned, now_ns, planned.plan.latency.total_ms / 1e3)
 
     def _publish_ready(self, now_ns: int) -> None:
-        if self._pending is None or now_ns < self._pending[0]:
+        planned = self._ticks.take(now_ns)
+        if planned is None:
             return
-        _, planned = self._pending
-        self._pending = None
         record = self._stepped.publish(planned, now_ns)
         self._on_record(record)
-        driven = record['driven']['poses']
-        self.shown = Shown(
-            np.array(driven) if driven else None,
-            Source(record['source']),
-            record['reason'] or '',
-            planned.plan.reasoning,
-        )
+        self.shown = Shown.of_record(record)
 
     def _take_path(self, message: Any) -> None:
         self._following.take_path(path_of(message, MAP))

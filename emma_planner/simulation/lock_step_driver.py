@@ -23,6 +23,7 @@ from emma_planner.ros.world_messages import odometry_message
 from emma_planner.ros.world_port import FOLLOWER, PLANNER, WorldPort
 from emma_planner.ros.world_voice import IMAGE, ODOMETRY, WorldVoice
 from emma_planner.simulation.observation import Observation, VehicleShape
+from emma_planner.simulation.plan_ticks import PlanTicks
 from emma_planner.simulation.remote_driver import (
     POLL_S,
     BridgeError,
@@ -52,16 +53,14 @@ class LockStepDriver(RemoteDriver):
     ) -> None:
         super().__init__(port, voice, vehicle, team)
         latency_s = self._config.latency_s
-        self._latency_s = None if latency_s < 0.0 else latency_s
-        self._period_ns = round(NS_PER_S / self._config.plan_rate_hz)
-        self._next_ns = BEGIN_NS
-        self._pending: tuple[int, Any, Record | None] | None = None
+        self._ticks: PlanTicks[tuple[Any, Record | None]] = PlanTicks(
+            self._config.plan_rate_hz, None if latency_s < 0.0 else latency_s, BEGIN_NS
+        )
         self._has_met = False
 
     def needs_image(self, stamp_ns: int) -> bool:
         """At a tick, unless the last plan is still being made."""
-        busy = self._pending is not None and stamp_ns < self._pending[0]
-        return stamp_ns >= self._next_ns and not busy
+        return self._ticks.is_due(stamp_ns)
 
     def control(self, observation: Observation) -> Control:
         """Ask planner and follower, and wait for them."""
@@ -119,8 +118,7 @@ class LockStepDriver(RemoteDriver):
 
     def _plan(self, observation: Observation) -> None:
         now_ns = observation.stamp_ns
-        while self._next_ns <= now_ns:
-            self._next_ns += self._period_ns
+        self._ticks.begin(now_ns)
         inbox = self._port.inbox
         begin_s = self._port.steady_s()
         self._voice.picture(observation)
@@ -134,15 +132,13 @@ class LockStepDriver(RemoteDriver):
             _check_inputs(record, observation)
             took_s = record['latency_ms']['total'] / 1e3
         self._voice.jpeg_too(observation)  # only now: it must not be planned instead
-        if self._latency_s is not None:
-            took_s = self._latency_s
-        self._pending = (now_ns + round(took_s * NS_PER_S), path, record)
+        self._ticks.put((path, record), now_ns, took_s)
 
     def _publish_ready(self, now_ns: int) -> None:
-        if self._pending is None or now_ns < self._pending[0]:
+        ready = self._ticks.take(now_ns)
+        if ready is None:
             return
-        _, message, record = self._pending
-        self._pending = None
+        message, record = ready
         if record is not None:
             self._show(record)
         is_usable, path = self._read_path(trimmed(message, now_ns))

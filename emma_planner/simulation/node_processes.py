@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,16 +9,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emma_planner.config import PlannerConfig, update_config
+from emma_planner.ros.node_process import NodeFiles, how_it_ended, start_node, stop_node
 from emma_planner.simulation.config import SimulationConfig
 from emma_planner.simulation.drivers import follower_config
 from emma_planner.simulation.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
 from emma_planner.simulation.observation import VehicleShape
 
 PLANNER_NODE, FOLLOWER_NODE = 'planner_node', 'follower_node'
-STOP_LIMIT_S = 15.0
 LONGEST_DEADLINE_S = 600.0
 TOPICS = {
     'image_topic': 'image',
@@ -60,7 +57,7 @@ class NodeProcesses:
 
     def __exit__(self, *_: object) -> None:
         for process in self.running.values():
-            _stop(process)
+            stop_node(process)
 
     def start(self, vehicle: VehicleShape) -> None:
         """Start those that do not run."""
@@ -81,29 +78,18 @@ class NodeProcesses:
         """Say which process has ended, and how; '' for none."""
         for name, process in self.running.items():
             if (code := process.poll()) is not None:
-                how = f'by {signal.Signals(-code).name}' if code < 0 else f'with status {code}'
-                return f'{name} ended {how}, see {self._folder / name}.log'
+                return f'{name} ended {how_it_ended(code)}, see {self._folder / name}.log'
         return ''
 
     def _start(self, name: str, parameters: dict[str, Any]) -> subprocess.Popen[bytes]:
-        path = self._folder / f'{name}.yaml'
-        values = {**parameters, 'use_sim_time': True}
-        path.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}, sort_keys=False))
-        command = [self._python, *self._commands[name], '--ros-args', '--params-file', str(path)]
-        with (self._folder / f'{name}.log').open('ab') as log:
-            return subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=self._environment
-            )
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        files = NodeFiles(self._folder / f'{name}.yaml', self._folder / f'{name}.log')
+        return start_node(
+            self._commands[name],
+            parameters,
+            files,
+            python=self._python,
+            environment=self._environment,
+        )
 
 
 def simulation_config(config: PlannerConfig, latency_s: float | None) -> SimulationConfig:

@@ -11,13 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from emma_planner.control.control import Control
 from emma_planner.control.following import Following
 from emma_planner.control.timed_path import PathError, TimedPath
-from emma_planner.planning.fallback import Source
-from emma_planner.planning.types import NS_PER_S, Reasoning
+from emma_planner.planning.types import NS_PER_S
 from emma_planner.ros.control_messages import control_of, path_of, state_of
 from emma_planner.ros.conversions import stamp_of
 from emma_planner.ros.world_messages import MAP
@@ -171,16 +168,7 @@ class RemoteDriver:
     def _show(self, record: Record) -> None:
         self._on_record(record)
         self.name = str(record.get('model', self.name))
-        driven = record['driven']['poses']
-        words = record.get('reasoning', {})
-        self.shown = Shown(
-            np.array(driven) if driven else None,
-            Source(record['source']),
-            record['reason'] or '',
-            Reasoning(
-                words.get('scene', ''), tuple(words.get('objects', ())), words.get('intent', '')
-            ),
-        )
+        self.shown = Shown.of_record(record)
 
     def _check_alive(self, role: str, since_s: float, what: str) -> None:
         """Check that an answer can still come.

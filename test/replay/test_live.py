@@ -18,7 +18,8 @@ from emma_planner.cli import main
 from emma_planner.config import PlannerConfig
 from emma_planner.recordings.bags import BagReader
 from emma_planner.recordings.topics import InputTopics
-from emma_planner.replay.live import STOP_LIMIT_S, last_line, topics_in_config
+from emma_planner.replay.live import last_line, topics_in_config
+from emma_planner.ros.node_process import STOP_LIMIT_S
 
 pytestmark = pytest.mark.ros
 pytest.importorskip('rclpy')
