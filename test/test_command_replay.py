@@ -25,6 +25,7 @@ from emma_planner import command_replay
 from emma_planner.cli import main
 from emma_planner.planning.actions import TextActions
 from emma_planner.recordings.bags import BagReader
+from emma_planner.recordings.plan_log import read_plan_log
 
 BASELINE = ('--planner', 'constant-action')
 RECORDED = Path(__file__).parents[2] / 'shared' / 'data' / 'rosbag2_kitti_0005_mcap'
@@ -295,8 +296,8 @@ def test_an_unknown_key_of_a_file_is_named_with_the_file(bag, tmp_path, fails):
     )
 
 
-@pytest.mark.parametrize('arguments', [[], ['fly'], ['replay']])
-def test_without_a_command_or_a_bag_one_line_says_so(arguments, capsys):
+@pytest.mark.parametrize('arguments', [[], ['fly']])
+def test_without_a_command_one_line_says_so(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -306,6 +307,16 @@ def test_without_a_command_or_a_bag_one_line_says_so(arguments, capsys):
 
 
 # the output
+
+
+def test_without_a_bag_the_shipped_recording_is_planned(tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert main(['replay', '--planner', 'half-acceleration', '--out', str(out)]) == 0
+    table = capsys.readouterr().out
+    assert '/camera/image/compressed' in table
+    _, records = read_plan_log(out / 'plans.jsonl')
+    valid = [record for record in records if record['reason'] is None]
+    assert len(valid) == 60  # 30 s at 2 Hz
 
 
 def test_results_are_not_overwritten_unless_told(bag, tmp_path, emma, fails):
