@@ -25,7 +25,6 @@ from emma_planner import command_replay
 from emma_planner.cli import main
 from emma_planner.planning.actions import TextActions
 from emma_planner.recordings.bags import BagReader
-from emma_planner.recordings.plan_log import read_plan_log
 
 BASELINE = ('--planner', 'constant-action')
 RECORDED = Path(__file__).parents[2] / 'shared' / 'data' / 'rosbag2_kitti_0005_mcap'
@@ -314,8 +313,7 @@ def test_without_a_bag_the_shipped_recording_is_planned(tmp_path, capsys):
     assert main(['replay', '--planner', 'half-acceleration', '--out', str(out)]) == 0
     table = capsys.readouterr().out
     assert '/camera/image/compressed' in table
-    _, records = read_plan_log(out / 'plans.jsonl')
-    valid = [record for record in records if record['reason'] is None]
+    valid = [record for record in records(out) if record['reason'] is None]
     assert len(valid) == 60  # 30 s at 2 Hz
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.observation import Route
+from emma_planner.simulation.polyline import way_along
 from emma_planner.simulation.road_edges import RoadEdges
 from emma_planner.simulation.road_graph import RoadGraph
 from emma_planner.simulation.scenario import Scenario
@@ -164,5 +165,5 @@ def _stroll(route: Route, k: int, edges: RoadEdges, rng: np.random.Generator) ->
     if count < 3:
         return None
     points = points[:count]
-    s_m = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    s_m = way_along(points)
     return Stroll(float(route.s_m[k]), points, s_m, speed)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
-from emma_planner.simulation.expert_frame import Ego, RouteFrame, ramp
+from emma_planner.simulation.expert_frame import Ego, RouteFrame
 from emma_planner.simulation.expert_gaps import blocker
 from emma_planner.simulation.expert_speed import Cap, Cause, Limit, Stop
 from emma_planner.simulation.observation import Actor, Route, RouteSpan
+from emma_planner.simulation.polyline import quintic_step
 from emma_planner.simulation.route import TURNING_KINDS
 
 LEFT, RIGHT = 'change lane left', 'change lane right'
@@ -64,13 +65,13 @@ class LaneChanges:
                 continue
             latest = _latest(frame.route, spans, number)
             side = 1 if span.command == LEFT else -1
-            planned = ramp((frame.s_m - span.start_s_m) / (span.end_s_m - span.start_s_m))
+            planned = quintic_step((frame.s_m - span.start_s_m) / (span.end_s_m - span.start_s_m))
             who = ''
             if span.start_s_m not in self._begun and _is_near(span, latest, ego):
                 who = self._begin(frame, actors, ego, span, latest, free_from)
             if span.start_s_m in self._begun:
                 start, end = self._begun[span.start_s_m]
-                done = ramp((frame.s_m - start) / (end - start))
+                done = quintic_step((frame.s_m - start) / (end - start))
                 base -= side * frame.route.lane_width_m * (planned - done)
                 free_from = start + NEXT_AFTER * (end - start)
                 underway = side if start - 5.0 <= ego.s_m <= end else underway

@@ -130,10 +130,3 @@ def corners(actor: Actor) -> FloatArray:
             actor.pose.y_m + sin * along + cos * aside,
         ]
     )
-
-
-def ramp(part: FloatArray) -> FloatArray:
-    """Quintic step from 0 to 1 without jumps of curvature; ``part`` 0 ... 1 of its length."""
-    x = np.clip(part, 0.0, 1.0)
-    step: FloatArray = x**3 * (10.0 - 15.0 * x + 6.0 * x**2)
-    return step

@@ -13,8 +13,9 @@ import numpy as np
 
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.expert_conflicts import Line
-from emma_planner.simulation.expert_frame import Ego, RouteFrame, corners, ramp
+from emma_planner.simulation.expert_frame import Ego, RouteFrame, corners
 from emma_planner.simulation.observation import Actor, ActorKind
+from emma_planner.simulation.polyline import quintic_step
 
 LOOK_AHEAD_M = 100.0
 GROUP_M = 30.0
@@ -53,8 +54,8 @@ class Shift:
 
     def offsets(self, s_m: FloatArray) -> FloatArray:
         """Offset at places along the route."""
-        out = ramp((s_m - self.start_m) / (self.full_m - self.start_m))
-        back = ramp((s_m - self.leave_m) / (self.end_m - self.leave_m))
+        out = quintic_step((s_m - self.start_m) / (self.full_m - self.start_m))
+        back = quintic_step((s_m - self.leave_m) / (self.end_m - self.leave_m))
         offsets: FloatArray = self.offset_m * (out - back)
         return offsets
 

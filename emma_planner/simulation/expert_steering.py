@@ -16,6 +16,7 @@ from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.expert_conflicts import Line
 from emma_planner.simulation.expert_speed import DT_S, Motion
 from emma_planner.simulation.observation import VehicleShape
+from emma_planner.simulation.polyline import offset_line, way_along
 
 LENGTH_S = 0.7
 SHORTEST_M = 3.0
@@ -97,13 +98,10 @@ class _Track:
 
     def __init__(self, line: Line) -> None:
         frame = line.frame
-        normal = np.column_stack([-np.sin(frame.yaw_rad), np.cos(frame.yaw_rad)])
-        points = frame.points + line.offset_m[:, None] * normal
+        points = offset_line(frame.points, frame.yaw_rad, line.offset_m)
         steps = np.gradient(points, axis=0)
         yaw = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
-        lengths = np.hypot(*np.diff(points, axis=0).T)
-        way = np.concatenate([[0.0], np.cumsum(lengths)])
-        bends = np.gradient(yaw, way)
+        bends = np.gradient(yaw, way_along(points))
         bends = np.convolve(np.pad(bends, 2, mode='edge'), np.full(5, 0.2), mode='valid')
         self._x: list[float] = points[:, 0].tolist()
         self._y: list[float] = points[:, 1].tolist()

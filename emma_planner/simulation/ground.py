@@ -11,6 +11,7 @@ import numpy as np
 
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.meshes import Finish, Mesh, Rgb
+from emma_planner.simulation.polyline import way_along
 from emma_planner.simulation.road_map import LaneLine, LineKind, RoadMap
 
 DASH_M, GAP_M = 3.0, 6.0
@@ -60,8 +61,7 @@ def square(size_m: float, colour: Rgb) -> Mesh:
 
 
 def _dashes(points: FloatArray) -> list[FloatArray]:
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    s = np.concatenate([[0.0], np.cumsum(steps)])
+    s = way_along(points)
     dashes = []
     for start in np.arange(GAP_M / 2, s[-1], DASH_M + GAP_M):
         end = min(start + DASH_M, s[-1])

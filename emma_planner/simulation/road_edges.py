@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emma_planner.planning.types import FloatArray
+from emma_planner.simulation.polyline import Segments
 from emma_planner.simulation.road_graph import RoadGraph
 
 MARCH_M = 0.25
@@ -27,15 +28,13 @@ class RoadEdges:
 
     def __init__(self, graph: RoadGraph) -> None:
         lanes = list(graph.lanes.values())
-        self._start = np.concatenate([lane.points[:-1] for lane in lanes])
-        self._step = np.concatenate([np.diff(lane.points, axis=0) for lane in lanes])
-        self._squared = (self._step**2).sum(axis=1)
+        self._segments = Segments(*(lane.points for lane in lanes))
         halves = [np.full(len(lane.points) - 1, lane.width_m / 2) for lane in lanes]
         self._half = np.concatenate(halves)
 
     def clearance(self, points: FloatArray) -> FloatArray:
         """Return distance from points ``(N, 2)`` to the nearest lane's edge [m], < 0 on a lane."""
-        everything = np.ones(len(self._start), dtype=bool)
+        everything = np.ones(len(self._half), dtype=bool)
         parts = [
             self._clearance(points[k : k + CHUNK], everything)
             for k in range(0, len(points), CHUNK)
@@ -49,7 +48,7 @@ class RoadEdges:
         :returns: to the left, to the right; at most :data:`WIDEST_M`
         """
         place = np.array([x_m, y_m])
-        near = np.hypot(*(self._start - place).T) < WIDEST_M + REACH_M
+        near = np.hypot(*(self._segments.start - place).T) < WIDEST_M + REACH_M
         if not near.any():
             raise ValueError(f'need a place on a road, got ({x_m:.1f}, {y_m:.1f})')
         away = np.arange(0.0, WIDEST_M, MARCH_M)
@@ -63,10 +62,6 @@ class RoadEdges:
         return sides[0], sides[1]
 
     def _clearance(self, points: FloatArray, segments: BoolArray) -> FloatArray:
-        start, step = self._start[segments], self._step[segments]
-        apart = points[:, None, :] - start[None]
-        fraction = np.clip((apart * step).sum(axis=2) / self._squared[segments], 0.0, 1.0)
-        away = apart - fraction[..., None] * step
-        distances = np.hypot(away[..., 0], away[..., 1]) - self._half[segments]
-        nearest: FloatArray = distances.min(axis=1)
+        distances, _ = self._segments.among(segments).distances(points)
+        nearest: FloatArray = (distances - self._half[segments]).min(axis=1)
         return nearest

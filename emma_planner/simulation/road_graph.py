@@ -11,6 +11,7 @@ import numpy as np
 
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray
+from emma_planner.simulation.polyline import offset_line, project, way_along, yaw_along
 
 JOIN_M = 0.6
 """Ends of lanes closer than this join."""
@@ -53,14 +54,10 @@ class Lane:
     yaw_rad: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
-        steps = np.diff(self.points, axis=0)
-        lengths = np.hypot(steps[:, 0], steps[:, 1])
-        if len(self.points) < 2 or not (lengths > 0.0).all():
+        if len(self.points) < 2 or not (np.diff(way_along(self.points)) > 0.0).all():
             raise ValueError(f'lane {self.id}: need two points at least, all apart')
-        yaw = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
-        middle = np.concatenate([yaw[:1], (yaw[:-1] + yaw[1:]) / 2, yaw[-1:]])
-        object.__setattr__(self, 's_m', np.concatenate([[0.0], np.cumsum(lengths)]))
-        object.__setattr__(self, 'yaw_rad', middle)
+        object.__setattr__(self, 's_m', way_along(self.points))
+        object.__setattr__(self, 'yaw_rad', yaw_along(self.points))
 
     @property
     def length_m(self) -> float:
@@ -74,6 +71,10 @@ class Lane:
         yaw = float(np.interp(s_m, self.s_m, self.yaw_rad))
         return x - offset_m * np.sin(yaw), y + offset_m * np.cos(yaw), yaw
 
+    def beside(self, offset_m: float) -> FloatArray:
+        """Return a line ``(N, 2)`` along the lane, offset to the left [m]."""
+        return offset_line(self.points, self.yaw_rad, offset_m)
+
     def locate(self, x_m: float, y_m: float) -> tuple[float, float]:
         """Return distance along the lane and offset from it, left positive [m]."""
         return locate(self.points, self.s_m, x_m, y_m)
@@ -86,16 +87,8 @@ def locate(points: FloatArray, s_m: FloatArray, x_m: float, y_m: float) -> tuple
     :param s_m: ``(N,)`` distance along it
     :returns: distance along, and signed distance beside it, left positive [m]
     """
-    point = np.array([x_m, y_m])
-    start, step = points[:-1], np.diff(points, axis=0)
-    squared = (step**2).sum(axis=1)
-    fraction = np.clip(((point - start) * step).sum(axis=1) / squared, 0.0, 1.0)
-    apart = point - (start + fraction[:, None] * step)
-    distances = np.hypot(apart[:, 0], apart[:, 1])
-    k = int(np.argmin(distances))
-    side = step[k, 0] * (point[1] - start[k, 1]) - step[k, 1] * (point[0] - start[k, 0])
-    s = s_m[k] + fraction[k] * (s_m[k + 1] - s_m[k])
-    return float(s), float(np.copysign(distances[k], side))
+    s, offset = project(points, s_m, np.array([x_m, y_m]))
+    return float(s), float(offset)
 
 
 @dataclass(frozen=True)

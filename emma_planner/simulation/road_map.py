@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
-from emma_planner.simulation.road_graph import Lane, RoadGraph
+from emma_planner.simulation.road_graph import RoadGraph
 
 
 class LineKind(str, Enum):
@@ -60,17 +60,12 @@ def road_map_of(graph: RoadGraph) -> RoadMap:
                 continue
             if kind != 'none':
                 drawn = LineKind.BROKEN if kind == 'broken' else LineKind.SOLID
-                lines.append(LaneLine(_beside(lane, side * lane.width_m / 2), drawn))
+                lines.append(LaneLine(lane.beside(side * lane.width_m / 2), drawn))
     outlines = tuple(
-        np.concatenate([_beside(lane, lane.width_m / 2), _beside(lane, -lane.width_m / 2)[::-1]])
+        np.concatenate([lane.beside(lane.width_m / 2), lane.beside(-lane.width_m / 2)[::-1]])
         for lane in lanes
     )
     return RoadMap(outlines, tuple(lines))
-
-
-def _beside(lane: Lane, offset_m: float) -> FloatArray:
-    normal = np.column_stack([-np.sin(lane.yaw_rad), np.cos(lane.yaw_rad)])
-    return lane.points + offset_m * normal
 
 
 def _points(values: Any, least: int, name: str) -> FloatArray:

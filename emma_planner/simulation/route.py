@@ -13,6 +13,7 @@ import numpy as np
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.observation import Route, RouteSpan
+from emma_planner.simulation.polyline import quintic_step, way_along
 from emma_planner.simulation.road_graph import Lane, RoadGraph, RouteError
 
 FOLLOW = 'follow lane'
@@ -92,7 +93,7 @@ def plan_route(
     line = np.concatenate(points)
     keep = np.concatenate([[True], np.hypot(*np.diff(line, axis=0).T) > 1e-6])
     line = line[keep]
-    s_m = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    s_m = way_along(line)
     wanted = np.linspace(0.0, s_m[-1] - END_MARGIN_M, max(2, int(s_m[-1] - END_MARGIN_M) + 1))
 
     def at(values: list[FloatArray]) -> FloatArray:
@@ -191,7 +192,7 @@ def _change(lane: Lane, other: Lane, enter_m: float, changes: int) -> tuple[list
         raise RouteError(f'{lane.id}: need room for a lane change, got {end - begin:.1f} m')
     s = np.linspace(begin, end, int(np.ceil(end - begin)) + 1)
     part = (s - begin) / (end - begin)
-    weight = part**3 * (10.0 - 15.0 * part + 6.0 * part**2)
+    weight = quintic_step(part)
     mine = np.array([lane.place(value)[:2] for value in s])
     there = np.array([other.locate(*point)[0] for point in mine])
     theirs = np.array([other.place(value)[:2] for value in there])

@@ -7,6 +7,7 @@ import numpy as np
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.observation import VehicleShape
+from emma_planner.simulation.polyline import Segments
 from emma_planner.simulation.road_graph import Lane, RoadGraph
 
 EDGE_TOLERANCE_M = 0.3
@@ -22,19 +23,17 @@ class RoadSurface:
     def __init__(self, graph: RoadGraph) -> None:
         lanes = sorted(graph.lanes.values(), key=lambda lane: lane.id)
         self._lanes = lanes
-        self._start = np.concatenate([lane.points[:-1] for lane in lanes])
-        self._step = np.concatenate([np.diff(lane.points, axis=0) for lane in lanes])
-        self._squared = (self._step**2).sum(axis=1)
+        self._segments = Segments(*(lane.points for lane in lanes))
         counts = [len(lane.points) - 1 for lane in lanes]
         self._lane_of = np.repeat(np.arange(len(lanes)), counts)
         self._s = np.concatenate([lane.s_m[:-1] for lane in lanes])
         self._half = np.array([lane.width_m / 2 for lane in lanes])[self._lane_of]
-        self._yaw = np.arctan2(self._step[:, 1], self._step[:, 0])
+        self._yaw = np.arctan2(self._segments.step[:, 1], self._segments.step[:, 0])
         self._hulls = _junction_hulls(lanes)
 
     def on_road(self, points: FloatArray) -> bool:
         """Whether all points ``(N, 2)`` [m] lie on the road."""
-        distances, _ = self._distances(points)
+        distances, _ = self._segments.distances(points)
         near = np.any(distances <= self._half + EDGE_TOLERANCE_M, axis=1).tolist()
         return all(
             on or any(_inside(hull, point) for hull in self._hulls)
@@ -46,25 +45,16 @@ class RoadSurface:
 
         :returns: lane, distance along [m], offset to the left [m], within its width
         """
-        point = np.array([[pose.x_m, pose.y_m]])
-        distances, fraction = self._distances(point)
+        place = np.array([pose.x_m, pose.y_m])
+        distances, parts = self._segments.distances(place)
         away = np.abs(wrap_angle(self._yaw - pose.yaw_rad))
-        cost = distances[0] + np.where(away < np.pi / 2, 0.5 * away, 1000.0)
+        cost = distances + np.where(away < np.pi / 2, 0.5 * away, 1000.0)
         k = int(np.argmin(cost))
         lane = self._lanes[self._lane_of[k]]
-        apart = point[0] - self._start[k]
-        side = self._step[k, 0] * apart[1] - self._step[k, 1] * apart[0]
-        s = self._s[k] + fraction[0, k] * np.sqrt(self._squared[k])
-        offset = float(np.copysign(distances[0, k], side))
+        s = self._s[k] + parts[k] * np.sqrt(self._segments.squared[k])
+        offset = float(np.copysign(distances[k], self._segments.sides(place)[k]))
         on = cost[k] < 1000.0 and abs(offset) <= lane.width_m / 2 + EDGE_TOLERANCE_M
         return lane, float(s), offset, bool(on)
-
-    def _distances(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return distance to and fraction along every segment, ``(N, segments)``."""
-        apart = points[:, None, :] - self._start[None]
-        fraction = np.clip((apart * self._step).sum(axis=2) / self._squared, 0.0, 1.0)
-        away = apart - fraction[..., None] * self._step
-        return np.hypot(away[..., 0], away[..., 1]), fraction
 
 
 def footprint(pose: Pose, shape: VehicleShape) -> FloatArray:
@@ -82,11 +72,8 @@ def _junction_hulls(lanes: list[Lane]) -> list[FloatArray]:
     blocks: dict[int, list[FloatArray]] = {}
     for lane in lanes:
         if lane.kind == 'junction':
-            normal = np.column_stack([-np.sin(lane.yaw_rad), np.cos(lane.yaw_rad)])
             half = lane.width_m / 2
-            blocks.setdefault(lane.block, []).extend(
-                (lane.points + half * normal, lane.points - half * normal)
-            )
+            blocks.setdefault(lane.block, []).extend((lane.beside(half), lane.beside(-half)))
     return [_hull(np.concatenate(points)) for points in blocks.values()]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.car_following import LATERAL_MPS2
+from emma_planner.simulation.polyline import yaw_along
 from emma_planner.simulation.road_graph import Lane
 
 
@@ -62,10 +63,7 @@ class Track:
     @cached_property
     def yaw_rad(self) -> FloatArray:
         """``(N,)`` direction, continuous [rad]."""
-        step = np.diff(self.points, axis=0)
-        yaw = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
-        middle: FloatArray = np.concatenate([yaw[:1], (yaw[:-1] + yaw[1:]) / 2, yaw[-1:]])
-        return middle
+        return yaw_along(self.points)
 
     def place(self, s_m: float) -> tuple[float, float, float]:
         """Return x, y, yaw at a distance along the track."""

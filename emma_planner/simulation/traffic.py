@@ -23,6 +23,7 @@ from emma_planner.simulation.car_following import (
     stop_at,
 )
 from emma_planner.simulation.observation import Actor, ActorKind, LightState, VehicleShape
+from emma_planner.simulation.polyline import project
 from emma_planner.simulation.priority import TURN_RAD, Approach, must_yield, rank_of
 from emma_planner.simulation.road_graph import JOIN_M, Conflict, Lane, RoadGraph
 from emma_planner.simulation.scenario import Scenario
@@ -476,7 +477,7 @@ class Traffic:
             users.points[:, 4, 0] - driver.pose.x_m, users.points[:, 4, 1] - driver.pose.y_m
         )
         near = np.flatnonzero(apart < LOOK_M)
-        s, offset = _project(points, s_m, users.points[near])
+        s, offset = project(points, s_m, users.points[near])
         return _Seen(near, s, offset, float(s_m[0]), float(s_m[-1]))
 
     def _leader(self, driver: _Driver, users: _Users, seen: _Seen) -> tuple[float, float]:
@@ -705,7 +706,7 @@ class Traffic:
                 continue
             if np.hypot(*(users.points[k, 4] - (driver.pose.x_m, driver.pose.y_m))) > 50.0:
                 continue
-            along, offset = _project(track.points, track.s_m, users.points[k])
+            along, offset = project(track.points, track.s_m, users.points[k])
             if not (np.abs(offset) < driver.width_m / 2.0 + 0.4).any():
                 continue
             if along[4] >= mine:
@@ -824,25 +825,6 @@ def _outline(pose: Pose, length_m: float, width_m: float) -> FloatArray:
     cos, sin = math.cos(pose.yaw_rad), math.sin(pose.yaw_rad)
     turned: FloatArray = half @ np.array([[cos, sin], [-sin, cos]]) + (pose.x_m, pose.y_m)
     return turned
-
-
-def _project(
-    points: FloatArray, s_m: FloatArray, places: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return distance along a line and offset from it, left positive, for places ``(..., 2)``."""
-    start, step = points[:-1], np.diff(points, axis=0)
-    squared = (step**2).sum(axis=1)
-    apart = places[..., None, :] - start
-    fraction = np.clip((apart * step).sum(axis=-1) / squared, 0.0, 1.0)
-    away = apart - fraction[..., None] * step
-    distance = np.hypot(away[..., 0], away[..., 1])
-    k = distance.argmin(axis=-1)[..., None]
-    side = step[:, 0] * apart[..., 1] - step[:, 1] * apart[..., 0]
-    nearest = np.take_along_axis(distance, k, -1)[..., 0]
-    part = np.take_along_axis(fraction, k, -1)[..., 0]
-    sign = np.sign(np.take_along_axis(side, k, -1)[..., 0])
-    k = k[..., 0]
-    return s_m[k] + part * (s_m[k + 1] - s_m[k]), nearest * sign
 
 
 def _shift_past(offset_m: FloatArray, width_m: float) -> float:

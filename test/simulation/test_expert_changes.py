@@ -9,8 +9,9 @@ import pytest
 from streets_by_hand import VEHICLE, actor
 
 from emma_planner.simulation.expert_changes import LaneChanges
-from emma_planner.simulation.expert_frame import Ego, RouteFrame, ramp
+from emma_planner.simulation.expert_frame import Ego, RouteFrame
 from emma_planner.simulation.observation import Actor, Route, RouteSpan
+from emma_planner.simulation.polyline import quintic_step
 
 LANE_M = 3.5
 
@@ -18,7 +19,7 @@ LANE_M = 3.5
 def _route(junction_m: float = 300.0) -> Route:
     """One change to the left from 50 m to 90 m, on a road of two lanes up to a junction."""
     s = np.linspace(0.0, 400.0, 401)
-    y = LANE_M * ramp((s - 50.0) / 40.0)
+    y = LANE_M * quintic_step((s - 50.0) / 40.0)
     return Route(
         points=np.column_stack([s, y]),
         s_m=s,
