@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from emma_planner.planning.kinematics import integrate, invert, to_base, to_frame
 from emma_planner.planning.types import DT_S, ByteArray, FloatArray, Pose
+from emma_planner.simulation.boxes import corners_of
 from emma_planner.simulation.drive import Infraction
 from emma_planner.simulation.map_canvas import DARK, DESIGN_PX, MapCanvas
 from emma_planner.simulation.observation import (
@@ -176,19 +177,12 @@ def _draw_actor(canvas: MapCanvas, actor: Actor, touches_ego: bool) -> None:
         return
     length = max(actor.length_m, canvas.metres_of(4.0))
     width = max(actor.width_m, canvas.metres_of(4.0))
-    box = _box(actor.pose, -length / 2.0, length / 2.0, width)
+    box = corners_of(actor.pose, -length / 2.0, length / 2.0, width)
     canvas.line(box, edge, 2.4, closed=True)
     canvas.fill(box, colour)
     if actor.kind in (ActorKind.VEHICLE, ActorKind.CYCLIST):
-        nose = _box(actor.pose, 0.18 * length, length / 2.0, 0.0)[:2]
+        nose = corners_of(actor.pose, 0.18 * length, length / 2.0, 0.0)[[3, 0]]
         canvas.line(nose, DARK, 1.4)
-
-
-def _box(pose: Pose, rear_m: float, front_m: float, width_m: float) -> FloatArray:
-    """Corners ``(4, 2)`` of a rectangle along a pose: rear left, front left, front, rear right."""
-    half = width_m / 2.0
-    corners = [(rear_m, half), (front_m, half), (front_m, -half), (rear_m, -half)]
-    return to_frame(np.array([(x, y, 0.0) for x, y in corners]), pose)[:, :2]
 
 
 def _draw_plan(canvas: MapCanvas, poses: FloatArray, valid: bool) -> None:
@@ -210,11 +204,11 @@ def _draw_plan(canvas: MapCanvas, poses: FloatArray, valid: bool) -> None:
 
 def _draw_ego(canvas: MapCanvas, pose: Pose, vehicle: VehicleShape) -> None:
     rear, front, width = -vehicle.rear_overhang_m, vehicle.front_overhang_m, vehicle.width_m
-    body = _box(pose, rear, front, width)
+    body = corners_of(pose, rear, front, width)
     canvas.line(body, DARK, 2.8, closed=True)
     canvas.fill(body, _EGO)
     screen = front - 0.30 * vehicle.length_m
-    glass = _box(pose, screen - 0.14 * vehicle.length_m, screen, 0.72 * width)
+    glass = corners_of(pose, screen - 0.14 * vehicle.length_m, screen, 0.72 * width)
     canvas.fill(glass, DARK)
 
 

@@ -1,4 +1,4 @@
-"""Oriented boxes in the plane: when two of them, each at a constant velocity, overlap.
+"""Oriented boxes in the plane: their corners, and when two that move at constant velocity overlap.
 
 Boxes of any number against one. Knows neither traffic nor faults.
 """
@@ -10,7 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emma_planner.planning.types import FloatArray
+from emma_planner.planning.types import FloatArray, Pose
+
+
+def corners_of(pose: Pose, rear_m: float, front_m: float, width_m: float) -> FloatArray:
+    """Return the corners ``(4, 2)`` x, y [m] of a box along a pose.
+
+    :param rear_m: its rear end along the pose's x, negative behind
+    :param front_m: and its front end
+    :returns: front left, front right, rear right, rear left
+    """
+    half = width_m / 2
+    body = np.array([[front_m, half], [front_m, -half], [rear_m, -half], [rear_m, half]])
+    cos, sin = math.cos(pose.yaw_rad), math.sin(pose.yaw_rad)
+    corners: FloatArray = body @ np.array([[cos, sin], [-sin, cos]]) + (pose.x_m, pose.y_m)
+    return corners
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
+from emma_planner.simulation.boxes import corners_of
 from emma_planner.simulation.observation import Actor, Route, VehicleShape
 
 BEHIND_M = 60.0
@@ -121,12 +122,5 @@ class Ego:
 
 def corners(actor: Actor) -> FloatArray:
     """Corners ``(4, 2)`` x, y [m] of an actor's footprint."""
-    cos, sin = math.cos(actor.pose.yaw_rad), math.sin(actor.pose.yaw_rad)
-    along = 0.5 * actor.length_m * np.array([1.0, 1.0, -1.0, -1.0])
-    aside = 0.5 * actor.width_m * np.array([1.0, -1.0, -1.0, 1.0])
-    return np.column_stack(
-        [
-            actor.pose.x_m + cos * along - sin * aside,
-            actor.pose.y_m + sin * along + cos * aside,
-        ]
-    )
+    half = actor.length_m / 2
+    return corners_of(actor.pose, -half, half, actor.width_m)

@@ -6,6 +6,7 @@ import numpy as np
 
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
+from emma_planner.simulation.boxes import corners_of
 from emma_planner.simulation.observation import VehicleShape
 from emma_planner.simulation.polyline import Segments
 from emma_planner.simulation.road_graph import Lane, RoadGraph
@@ -59,12 +60,7 @@ class RoadSurface:
 
 def footprint(pose: Pose, shape: VehicleShape) -> FloatArray:
     """Return corners ``(4, 2)`` x, y [m] of the ego: front left, front right, rear right, left."""
-    half = shape.width_m / 2
-    front, rear = shape.front_overhang_m, -shape.rear_overhang_m
-    body = np.array([[front, half], [front, -half], [rear, -half], [rear, half]])
-    cos, sin = np.cos(pose.yaw_rad), np.sin(pose.yaw_rad)
-    corners: FloatArray = body @ np.array([[cos, sin], [-sin, cos]]) + (pose.x_m, pose.y_m)
-    return corners
+    return corners_of(pose, -shape.rear_overhang_m, shape.front_overhang_m, shape.width_m)
 
 
 def _junction_hulls(lanes: list[Lane]) -> list[FloatArray]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import FloatArray, Pose
+from emma_planner.simulation.boxes import corners_of
 from emma_planner.simulation.car_following import (
     HARDEST_BRAKING_MPS2,
     follow,
@@ -821,10 +822,8 @@ class Traffic:
 
 def _outline(pose: Pose, length_m: float, width_m: float) -> FloatArray:
     """Return corners and middle ``(5, 2)`` x, y [m]."""
-    half = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1], [0, 0]]) * (length_m / 2, width_m / 2)
-    cos, sin = math.cos(pose.yaw_rad), math.sin(pose.yaw_rad)
-    turned: FloatArray = half @ np.array([[cos, sin], [-sin, cos]]) + (pose.x_m, pose.y_m)
-    return turned
+    corners = corners_of(pose, -length_m / 2, length_m / 2, width_m)
+    return np.vstack([corners, (pose.x_m, pose.y_m)])
 
 
 def _shift_past(offset_m: FloatArray, width_m: float) -> float:
