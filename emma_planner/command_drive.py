@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
-from emma_planner.config import ConfigError, PlannerConfig
+from emma_planner.config import ConfigError
 from emma_planner.planning.chat import ModelError
 from emma_planner.progress import ProgressBar
 from emma_planner.recordings.bags import BagError
@@ -23,7 +22,7 @@ from emma_planner.simulation.film_files import FilmError
 from emma_planner.simulation.remote_driver import BridgeError
 from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of, split_size
 from emma_planner.simulation.score_files import OutFolderError, clear_out_folder, write_scores
-from emma_planner.simulation.score_summary import ScoreSummary, summarise
+from emma_planner.simulation.score_summary import summarise
 from emma_planner.simulation.score_table import score_table
 from emma_planner.simulation.scores import score_drive
 from emma_planner.simulation.world import WorldError
@@ -64,10 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _scenarios(arguments: argparse.Namespace) -> list[Scenario]:
     size = split_size(arguments.split)
     numbers = arguments.seeds if arguments.seeds is not None else range(min(size, 100))
-    scenarios = [scenario_of(arguments.split, number, arguments.density) for number in numbers]
-    if arguments.time_limit is None:
-        return scenarios
-    return [replace(item, time_limit_s=arguments.time_limit) for item in scenarios]
+    return [
+        scenario_of(arguments.split, number, arguments.density, arguments.time_limit)
+        for number in numbers
+    ]
 
 
 def _print_list(scenarios: list[Scenario]) -> None:
@@ -90,7 +89,7 @@ def _tasks(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[Dri
     config = config_of(arguments)
     files = FilesOptions(arguments.image_rate, arguments.film or '')
     looks = not driver or files.film or files.image_rate_hz > 0.0
-    camera = _camera(arguments.camera) if looks else None
+    camera = CameraSettings(*arguments.camera) if looks else None
     return [
         DriveTask(
             scenario=scenario,
@@ -103,10 +102,6 @@ def _tasks(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[Dri
         )
         for scenario in scenarios
     ]
-
-
-def _camera(size: tuple[int, int]) -> CameraSettings:
-    return CameraSettings(width=size[0], height=size[1])
 
 
 def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
@@ -125,7 +120,15 @@ def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
     if not records:
         return fail(NAME, error or 'need one drive at least, got none', FAILED)
     summary = summarise([score_drive(records[number]) for number in sorted(records)])
-    _write(arguments, tasks[0].config, summary, complete=error is None)
+    write_scores(
+        arguments.out,
+        summary,
+        split=arguments.split,
+        density=arguments.density,
+        latency_s=arguments.latency,
+        config_hash=tasks[0].config.hash(),
+        complete=error is None,
+    )
     if not arguments.quiet:
         print(score_table(summary))
         print(f'\nresults   {arguments.out}')
@@ -142,17 +145,3 @@ def _results(
     if arguments.ros:
         return drive_with_nodes(tasks, arguments.out)
     return fan_out(run_task, tasks, workers=arguments.workers, ray_address=arguments.ray)
-
-
-def _write(
-    arguments: argparse.Namespace, config: PlannerConfig, summary: ScoreSummary, *, complete: bool
-) -> None:
-    write_scores(
-        arguments.out,
-        summary,
-        split=arguments.split,
-        density=arguments.density,
-        latency_s=arguments.latency,
-        config_hash=config.hash(),
-        complete=complete,
-    )

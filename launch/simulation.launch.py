@@ -23,9 +23,10 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from emma_planner.resources import config_path, launch_path
-from emma_planner.ros.launch_arguments import NOT_GIVEN
+from emma_planner.ros.launch_arguments import NOT_GIVEN, typed
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.config import EXPERT, LOCK_STEP, SimulationConfig
+from emma_planner.simulation.drivers import CAR_LIMITS
 from emma_planner.simulation.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
 
 WHEELBASE_M = '2.46894'
@@ -85,9 +86,7 @@ def _world_and_follower(context: LaunchContext) -> list[Node]:
     follower = {
         'use_sim_time': True,
         'wheelbase_m': float(WHEELBASE_M),
-        'max_acceleration_mps2': 2.9,
-        'max_deceleration_mps2': 8.0,
-        'actuation_delay_s': 0.05,
+        **CAR_LIMITS,
         'on_odometry': lock_step,
         'path_topic': EFFECTIVE_PATH if lock_step else 'path',
         'odometry_topic': CONTROL_ODOMETRY if lock_step else 'odometry',
@@ -119,6 +118,4 @@ def _world_and_follower(context: LaunchContext) -> list[Node]:
 def _typed(name: str, text: str) -> object:
     """Return the value of the parameter's type; launch would guess a number from a text."""
     kind = type(next(item.default for item in fields(SimulationConfig) if item.name == name))
-    if kind is str:
-        return ParameterValue(text, value_type=str)
-    return text.lower() in ('true', '1') if kind is bool else kind(text)
+    return ParameterValue(text, value_type=str) if kind is str else typed(name, text, kind)

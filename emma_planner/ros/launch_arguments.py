@@ -62,7 +62,7 @@ def parameter_overrides(texts: Mapping[str, str]) -> dict[str, Any]:
     :raises ConfigError: not a value of the parameter's type
     """
     return {
-        item.name: _typed(item.name, texts[item.name], type(item.default))
+        item.name: typed(item.name, texts[item.name], type(item.default))
         for item in fields(PlannerConfig)
         if texts.get(item.name, NOT_GIVEN) != NOT_GIVEN
     }
@@ -100,7 +100,7 @@ def read_arguments(texts: Mapping[str, str]) -> LaunchParameters:
         merged = load_config(path, base=merged)
     merged = load_config(overrides=overrides, base=merged)
     if text := texts.get('use_sim_time', NOT_GIVEN):
-        overrides['use_sim_time'] = _typed('use_sim_time', text, bool)
+        overrides['use_sim_time'] = typed('use_sim_time', text, bool)
     return LaunchParameters(tuple(files), overrides, merged)
 
 
@@ -113,7 +113,12 @@ def output_remappings(texts: Mapping[str, str]) -> list[tuple[str, str]]:
     ]
 
 
-def _typed(name: str, text: str, kind: type) -> Any:
+def typed(name: str, text: str, kind: type) -> Any:
+    """Return the value of an argument.
+
+    :param kind: bool, int, float or str
+    :raises ConfigError: not a value of that type
+    """
     if kind is str:
         return text
     if kind is bool:

@@ -12,14 +12,14 @@ from emma_planner.planning.planner import Planner
 from emma_planner.recordings.plan_log import PlanLogHeader
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.closed_loop import MakeDriver, run_drive
+from emma_planner.simulation.config import EXPERT
 from emma_planner.simulation.drive import DriveRecord
 from emma_planner.simulation.drive_files import DriveFiles, FilesOptions
-from emma_planner.simulation.drivers import Driver, ExpertDriver, PlannerDriver
+from emma_planner.simulation.drivers import EXPERT_PATH, Driver, ExpertDriver, PlannerDriver
 from emma_planner.simulation.observation import VehicleShape
 from emma_planner.simulation.scenario import Scenario
 from emma_planner.simulation.world import BEGIN_NS, World
 
-EXPERT, EXPERT_PATH = 'expert', 'expert-path'
 EXPERTS = (EXPERT, EXPERT_PATH)
 """The expert replanning at every step; and as a planner's plans are: at its rate, 0.5 s apart."""
 PATH_SPACING = 5

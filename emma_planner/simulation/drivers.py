@@ -25,11 +25,19 @@ from emma_planner.ros.conversions import image_message, string_message
 from emma_planner.ros.messages import MessageFactory
 from emma_planner.ros.stepped_planner import Planned, SteppedPlanner
 from emma_planner.ros.world_messages import CAMERA, MAP, odometry_message
+from emma_planner.simulation.config import EXPERT
 from emma_planner.simulation.expert import Expert, ExpertPlan
 from emma_planner.simulation.observation import Observation, VehicleShape
 from emma_planner.simulation.plan_ticks import PlanTicks
 
+EXPERT_PATH = 'expert-path'
 EXPERT_STEP_S = 0.1
+CAR_LIMITS: dict[str, Any] = {
+    'max_acceleration_mps2': 2.9,
+    'max_deceleration_mps2': 8.0,
+    'actuation_delay_s': 0.05,
+}
+"""Of the simulated car, for a follower."""
 
 
 class DriverLostError(Exception):
@@ -79,12 +87,7 @@ class Driver(Protocol):
 
 def follower_config(vehicle: VehicleShape) -> FollowerConfig:
     """Parameters of the follower for the simulated car."""
-    return FollowerConfig(
-        wheelbase_m=vehicle.wheelbase_m,
-        max_acceleration_mps2=2.9,
-        max_deceleration_mps2=8.0,
-        actuation_delay_s=0.05,
-    )
+    return FollowerConfig(wheelbase_m=vehicle.wheelbase_m, **CAR_LIMITS)
 
 
 class ExpertDriver:
@@ -95,7 +98,7 @@ class ExpertDriver:
     """
 
     def __init__(self, vehicle: VehicleShape, period_s: float = 0.0, spacing: int = 1) -> None:
-        self.name = 'expert' if spacing == 1 else 'expert-path'
+        self.name = EXPERT if spacing == 1 else EXPERT_PATH
         self.shown = Shown()
         self.plan: ExpertPlan | None = None
         self._expert = Expert(vehicle)

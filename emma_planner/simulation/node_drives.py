@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from emma_planner.simulation.observation import VehicleShape
 from emma_planner.simulation.real_time_driver import Pace, RealTimeDriver
 from emma_planner.simulation.remote_driver import BridgeError, Team
 from emma_planner.simulation.remote_expert import RemoteExpert
-from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of
+from emma_planner.simulation.scenario import ScenarioError, scenario_of
 from emma_planner.simulation.score_files import OutFolderError, clear_out_folder, write_scores
 from emma_planner.simulation.score_summary import summarise
 from emma_planner.simulation.score_table import score_table
@@ -105,14 +104,17 @@ def tasks_of(config: SimulationConfig) -> list[DriveTask]:
         raise ConfigError(f'seeds: {err}') from err
     density = None if config.density == OWN else config.density
     try:
-        scenarios = [scenario_of(config.split, number, density) for number in numbers]
+        scenarios = [
+            scenario_of(config.split, number, density, config.time_limit_s or None)
+            for number in numbers
+        ]
     except ScenarioError as err:
         raise ConfigError(str(err)) from err
     latency_s = None if config.latency_s == MEASURED_S else config.latency_s
     film = '' if config.film == 'none' else config.film
     return [
         DriveTask(
-            scenario=_limited(scenario, config.time_limit_s),
+            scenario=scenario,
             driver=config.driver,
             config=PlannerConfig(),
             camera=CameraSettings(width=config.camera_width_px, height=config.camera_height_px),
@@ -122,10 +124,6 @@ def tasks_of(config: SimulationConfig) -> list[DriveTask]:
         )
         for scenario in scenarios
     ]
-
-
-def _limited(scenario: Scenario, limit_s: float) -> Scenario:
-    return replace(scenario, time_limit_s=limit_s) if limit_s else scenario
 
 
 def drive_node(port: Any, config: SimulationConfig) -> int:

@@ -88,11 +88,17 @@ def split_size(split: str) -> int:
     return SPLITS[split][1]
 
 
-def scenario_of(split: str, number: int, density: float | None = None) -> Scenario:
+def scenario_of(
+    split: str,
+    number: int,
+    density: float | None = None,
+    time_limit_s: float | None = None,
+) -> Scenario:
     """Return the scenario of a split.
 
     :param number: 0 ... size of the split - 1
     :param density: traffic density instead of the scenario's own
+    :param time_limit_s: and longest drive
     :raises ScenarioError: no such split or number
     """
     size = split_size(split)
@@ -102,7 +108,9 @@ def scenario_of(split: str, number: int, density: float | None = None) -> Scenar
     if density is not None and not 0.0 <= density <= 1.0:
         raise ScenarioError(f'need a traffic density of 0 to 1, got {density:g}')
     scenario = _draw(f'{split}-{number:03d}', first + number)
-    return scenario if density is None else replace(scenario, traffic_density=density)
+    if density is not None:
+        scenario = replace(scenario, traffic_density=density)
+    return scenario if time_limit_s is None else replace(scenario, time_limit_s=time_limit_s)
 
 
 def _draw(name: str, seed: int) -> Scenario:
