@@ -25,10 +25,10 @@ import numpy as np
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.drive_task import EXPERT, DriveTask, run_task, world_of_process
-from emma_planner.simulation.drivers import ExpertDriver
+from emma_planner.simulation.drives.drive_task import EXPERT, DriveTask, run_task, world_of_process
+from emma_planner.simulation.drives.drivers import ExpertDriver
+from emma_planner.simulation.labels.samples import collect_samples
 from emma_planner.simulation.observation import ActorKind, Observation
-from emma_planner.simulation.samples import collect_samples
 from emma_planner.simulation.scenario import Scenario, scenario_of
 from emma_planner.simulation.world import BEGIN_NS, START_NS, World
 
@@ -36,7 +36,7 @@ CAMERA = CameraSettings(width=640, height=360)
 SAMPLE_CAMERA = CameraSettings(width=448, height=252)
 IN_VIEW_M = 80.0
 CARS = 10
-BUSY, USUAL = 0.2, 0.1
+BUSY, USUAL = 0.4, 0.1
 WAIT_S = (BEGIN_NS - START_NS) / 1e9
 
 

@@ -12,19 +12,23 @@ from emma_planner.progress import ProgressBar
 from emma_planner.recordings.bags import BagError
 from emma_planner.recordings.plan_log import PlanLogError
 from emma_planner.resources import ResourceError
+from emma_planner.simulation.bridge.drives_with_nodes import drive_with_nodes
+from emma_planner.simulation.bridge.remote_driver import BridgeError
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drive import DriveRecord, End
-from emma_planner.simulation.drive_files import FilesOptions
-from emma_planner.simulation.drive_task import EXPERTS, DriveTask, run_task
-from emma_planner.simulation.drives_with_nodes import drive_with_nodes
-from emma_planner.simulation.fan_out import FanOutError, fan_out
-from emma_planner.simulation.film_files import FilmError
-from emma_planner.simulation.remote_driver import BridgeError
+from emma_planner.simulation.drives.drive_files import FilesOptions
+from emma_planner.simulation.drives.drive_task import EXPERTS, DriveTask, run_task
+from emma_planner.simulation.drives.fan_out import FanOutError, fan_out
+from emma_planner.simulation.film.film_files import FilmError
 from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of, split_size
-from emma_planner.simulation.score_files import OutFolderError, clear_out_folder, write_scores
-from emma_planner.simulation.score_summary import summarise
-from emma_planner.simulation.score_table import score_table
-from emma_planner.simulation.scores import score_drive
+from emma_planner.simulation.scoring.score_files import (
+    OutFolderError,
+    clear_out_folder,
+    write_scores,
+)
+from emma_planner.simulation.scoring.score_summary import summarise
+from emma_planner.simulation.scoring.score_table import score_table
+from emma_planner.simulation.scoring.scores import score_drive
 from emma_planner.simulation.world import WorldError
 
 NAME = 'drive'

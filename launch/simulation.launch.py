@@ -24,10 +24,10 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from emma_planner.resources import config_path, launch_path
 from emma_planner.ros.launch_arguments import NOT_GIVEN, typed
+from emma_planner.simulation.bridge.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.config import EXPERT, LOCK_STEP, SimulationConfig
-from emma_planner.simulation.drivers import CAR_LIMITS
-from emma_planner.simulation.lock_step_driver import CONTROL_ODOMETRY, EFFECTIVE_PATH
+from emma_planner.simulation.drives.drivers import CAR_LIMITS
 
 WHEELBASE_M = '2.46894'
 """Of the simulator's car."""

@@ -29,7 +29,7 @@ def pytest_configure() -> None:
 def a_world_for_each_module():
     """Close the world that tasks of this process share: the simulator's engine is one."""
     yield
-    tasks = sys.modules.get('emma_planner.simulation.drive_task')
+    tasks = sys.modules.get('emma_planner.simulation.drives.drive_task')
     if tasks is not None:
         for world in tasks._worlds.values():
             world.close()

@@ -24,13 +24,13 @@ LIMITED = {
     'torch': ('emma_planner/models/', 'emma_planner/training/', 'emma_planner/perception/'),
     'transformers': ('emma_planner/models/', 'emma_planner/training/', 'emma_planner/perception/'),
     'rclpy': ('emma_planner/ros/*_node.py', 'emma_planner/ros/bag_player.py'),
-    'metadrive': ('emma_planner/simulation/metadrive_*.py',),
+    'metadrive': ('emma_planner/simulation/engine/*.py',),
     'panda3d': (
-        'emma_planner/simulation/metadrive_*.py',
-        'emma_planner/simulation/rasterizer.py',
-        'emma_planner/simulation/scene.py',
+        'emma_planner/simulation/engine/*.py',
+        'emma_planner/simulation/picture/rasterizer.py',
+        'emma_planner/simulation/picture/scene.py',
     ),
-    'ray': ('emma_planner/simulation/fan_out.py',),
+    'ray': ('emma_planner/simulation/drives/fan_out.py',),
 }
 
 

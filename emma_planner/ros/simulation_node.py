@@ -1,8 +1,8 @@
 """A simulated world as a ROS node: camera, odometry, clock and route command out, controls in.
 
 The node is only the world's place among the nodes: publishers, subscriptions, spinning. When the
-world moves is for the drivers to say (:mod:`~emma_planner.simulation.lock_step_driver`,
-:mod:`~emma_planner.simulation.real_time_driver`). Drives, files and scores are those of
+world moves is for the drivers to say (:mod:`~emma_planner.simulation.bridge.lock_step_driver`,
+:mod:`~emma_planner.simulation.bridge.real_time_driver`). Drives, files and scores are those of
 ``emma drive``.
 """
 
@@ -231,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _drive(node: SimulationNode) -> int:
-    from emma_planner.simulation.node_drives import drive_node
+    from emma_planner.simulation.bridge.node_drives import drive_node
 
     return drive_node(node, node.config)
 

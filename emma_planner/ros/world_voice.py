@@ -18,8 +18,8 @@ from emma_planner.ros.world_messages import (
 )
 from emma_planner.ros.world_port import WorldPort
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.jpeg import to_jpeg
 from emma_planner.simulation.observation import Observation
+from emma_planner.simulation.picture.jpeg import to_jpeg
 
 IMAGE, COMPRESSED, INFO = 'image', 'image/compressed', 'camera_info'
 ODOMETRY, COMMAND, CLOCK = 'odometry', 'command', '/clock'

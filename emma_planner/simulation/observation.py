@@ -89,7 +89,7 @@ class Light:
 class RouteSpan:
     """A part of the route of one kind.
 
-    :param kind: of its lanes, see :class:`~emma_planner.simulation.road_graph.Lane`
+    :param kind: of its lanes, see :class:`~emma_planner.simulation.roads.road_graph.Lane`
     :param command: the route command that holds in it (``follow lane``, ``turn left``, ...)
     """
 

@@ -14,15 +14,15 @@ from emma_planner.control.control import Control
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import NS_PER_S, ByteArray, Pose
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.metadrive_adaptation import AdaptationError
-from emma_planner.simulation.metadrive_bodies import (
+from emma_planner.simulation.engine.adaptation import AdaptationError
+from emma_planner.simulation.engine.bodies import (
     STEP_S,
     SUBSTEPS,
     ActorBodies,
     EgoBody,
 )
-from emma_planner.simulation.metadrive_env import make_env, reset_env
-from emma_planner.simulation.metadrive_roads import read_roads
+from emma_planner.simulation.engine.env import make_env, reset_env
+from emma_planner.simulation.engine.roads import read_roads
 from emma_planner.simulation.observation import (
     Actor,
     ActorKind,
@@ -32,14 +32,16 @@ from emma_planner.simulation.observation import (
     Truth,
     VehicleShape,
 )
-from emma_planner.simulation.population import Place, Population
-from emma_planner.simulation.rasterizer import RenderingError
-from emma_planner.simulation.road_graph import Lane, locate
-from emma_planner.simulation.road_map import RoadMap, road_map_of
-from emma_planner.simulation.route import command_at, exits_of, plan_route
+from emma_planner.simulation.picture.appearance import Standing
+from emma_planner.simulation.picture.rasterizer import RenderingError
+from emma_planner.simulation.picture.roadside import place_roadside
+from emma_planner.simulation.picture.scene import Scene
+from emma_planner.simulation.population.population import Place, Population
+from emma_planner.simulation.roads.road_graph import Lane, locate
+from emma_planner.simulation.roads.road_map import RoadMap, road_map_of
+from emma_planner.simulation.roads.route import command_at, exits_of, plan_route
+from emma_planner.simulation.roads.surface import RoadSurface, footprint
 from emma_planner.simulation.scenario import Scenario
-from emma_planner.simulation.scene import Scene
-from emma_planner.simulation.surface import RoadSurface, footprint
 
 __all__ = ['STEP_S', 'World', 'WorldError']
 
@@ -120,7 +122,7 @@ class World:
         self._bodies.place(self._actors)
         self._bodies.advance(1.0)
         if self._scene is not None:
-            self._scene.reset(self._road_map, scenario.weather, self._population.roadside)
+            self._scene.reset(self._road_map, scenario.weather, self._roadside(scenario))
         return self._observe(render=render)
 
     def step(self, control: Control, *, render: bool = False) -> Observation:
@@ -172,6 +174,9 @@ class World:
         s, _ = start.locate(pose.x_m, pose.y_m)
         route, steps = plan_route(graph, start, s, end)
         return Place(graph, route, steps)
+
+    def _roadside(self, scenario: Scenario) -> tuple[Standing, ...]:
+        return place_roadside(self._place.graph, scenario.seed) if scenario.roadside else ()
 
     def _observe(self, *, render: bool) -> Observation:
         pose, speed, yaw_rate = self._ego.motion()

@@ -19,18 +19,18 @@ from rclpy.parameter import Parameter
 from emma_planner.config import PlannerConfig
 from emma_planner.replay.live import prepare_dds
 from emma_planner.ros.simulation_node import SimulationNode
-from emma_planner.simulation import drive_task
-from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.drive import End
-from emma_planner.simulation.drive_task import DriveTask, run_task
-from emma_planner.simulation.node_drives import drive_over_ros
-from emma_planner.simulation.node_processes import (
+from emma_planner.simulation.bridge.node_drives import drive_over_ros
+from emma_planner.simulation.bridge.node_processes import (
     PLANNER_NODE,
     NodeProcesses,
     simulation_config,
 )
+from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.drive import End
+from emma_planner.simulation.drives import drive_task
+from emma_planner.simulation.drives.drive_task import DriveTask, run_task
 from emma_planner.simulation.scenario import scenario_of
-from emma_planner.simulation.scores import score_drive
+from emma_planner.simulation.scoring.scores import score_drive
 
 pytestmark = [pytest.mark.ros, pytest.mark.sim, pytest.mark.timeout(280)]
 LOOKING = (str(Path(__file__).with_name('looking_planner.py')),)

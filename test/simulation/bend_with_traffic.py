@@ -20,7 +20,7 @@ from emma_planner.simulation.observation import (
     Truth,
     VehicleShape,
 )
-from emma_planner.simulation.road_map import LaneLine, LineKind, RoadMap
+from emma_planner.simulation.roads.road_map import LaneLine, LineKind, RoadMap
 
 LANE_M = 3.5
 VEHICLE = VehicleShape(4.5, 1.85, 1.5, 2.7, 0.9, 3.6)

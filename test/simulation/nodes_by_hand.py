@@ -15,8 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from drives_by_hand import CAR, START_NS, STEP_NS, observation
 from rosbags.typesys import Stores, get_typestore
+from simulation.drives_by_hand import CAR, START_NS, STEP_NS, observation
 
 from emma_planner.control.config import FollowerConfig
 from emma_planner.control.control import Control
@@ -27,7 +27,7 @@ from emma_planner.ros.conversions import Status, diagnostics_message, path_messa
 from emma_planner.ros.messages import BagMessages
 from emma_planner.ros.world_port import FOLLOWER, PLANNER, Inbox
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.drivers import Driver
+from emma_planner.simulation.drives.drivers import Driver
 from emma_planner.simulation.observation import Observation
 
 CAMERA = CameraSettings(width=32, height=18)

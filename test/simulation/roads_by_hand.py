@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emma_planner.simulation.road_graph import Lane, RoadGraph
+from emma_planner.simulation.roads.road_graph import Lane, RoadGraph
 
 WIDTH_M = 3.5
 

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from emma_planner.planning.types import Pose
-from emma_planner.simulation.expert import Expert, ExpertPlan
+from emma_planner.simulation.expert.expert import Expert, ExpertPlan
 from emma_planner.simulation.observation import (
     Actor,
     ActorKind,

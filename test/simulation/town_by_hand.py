@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from emma_planner.simulation.observation import Route
-from emma_planner.simulation.road_graph import Lane, RoadGraph
-from emma_planner.simulation.route import LaneStep, plan_route
+from emma_planner.simulation.roads.road_graph import Lane, RoadGraph
+from emma_planner.simulation.roads.route import LaneStep, plan_route
 from emma_planner.simulation.scenario import Scenario, Weather
 
 WIDTH_M = 3.5

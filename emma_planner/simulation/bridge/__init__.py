@@ -1,0 +1,1 @@
+"""The world as ROS nodes see it: lock-step and real time."""

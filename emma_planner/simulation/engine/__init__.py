@@ -1,0 +1,1 @@
+"""MetaDrive, behind this folder alone: its adaptation, map and bodies."""

@@ -1,0 +1,1 @@
+"""A privileged driver that sees the ground truth."""

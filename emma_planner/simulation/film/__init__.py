@@ -1,0 +1,1 @@
+"""Drives as pictures: camera with the plan, bird's-eye view, files."""

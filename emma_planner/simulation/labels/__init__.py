@@ -1,0 +1,1 @@
+"""Samples to learn from: picture, history, facts, future."""

@@ -1,0 +1,204 @@
+"""Labelled samples: a picture, the motion before it, what is to be said, the motion after it.
+
+The expert drives a scenario in a world with a camera. History and future come from the ego motion
+by the same code as in planning and evaluation. Knows no prompts and no files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emma_planner.evaluation.ground_truth import GroundTruth
+from emma_planner.planning.ego_tracks import EgoMeasurement, EgoTracks
+from emma_planner.planning.history import HistoryLimits, build_history, gate_curvature
+from emma_planner.planning.kinematics import invert
+from emma_planner.planning.types import (
+    DT_NS,
+    DT_S,
+    NS_PER_S,
+    NUM_STEPS,
+    EgoHistory,
+    FloatArray,
+    Trajectory,
+)
+from emma_planner.ros.world_messages import MAP
+from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.drives.drive_task import world_of_process
+from emma_planner.simulation.drives.drivers import ExpertDriver
+from emma_planner.simulation.labels.scene_facts import SceneFacts, scene_facts
+from emma_planner.simulation.observation import Observation
+from emma_planner.simulation.picture.jpeg import to_jpeg
+from emma_planner.simulation.scenario import Scenario
+from emma_planner.simulation.scoring.infractions import InfractionMonitor
+from emma_planner.simulation.world import BEGIN_NS, STEP_NS, World
+
+FUTURE_NS = NUM_STEPS * DT_NS
+ROLLS_MPS = 0.1
+"""A slower step has no curvature of its own: the springs of a car that stands move it too."""
+JPEG_START = b'\xff\xd8\xff'
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One instant of a drive of the expert.
+
+    :param scenario: its name
+    :param stamp_ns: t0, of the picture [ns]
+    :param jpeg: the front camera
+    :param command: route command
+    :param future: what the expert then drove; its poses are the driven ones
+    """
+
+    scenario: str
+    stamp_ns: int
+    jpeg: bytes
+    command: str
+    history: EgoHistory
+    facts: SceneFacts
+    future: Trajectory
+
+    def __post_init__(self) -> None:
+        if not self.scenario or not self.command:
+            raise ValueError(
+                f'need a scenario and a command, got {self.scenario!r} and {self.command!r}'
+            )
+        if self.stamp_ns != self.history.stamp_ns:
+            raise ValueError(
+                f'need history up to {self.stamp_ns} ns, got {self.history.stamp_ns} ns'
+            )
+        if not self.jpeg.startswith(JPEG_START):
+            raise ValueError(f'need a JPEG picture, got bytes {self.jpeg[:3].hex(" ") or "none"}')
+        if self.command != self.facts.command:
+            raise ValueError(f'need facts for {self.command!r}, got {self.facts.command!r}')
+
+
+@dataclass(frozen=True)
+class CollectTask:
+    """Samples of one scenario, for any process."""
+
+    scenario: Scenario
+    camera: CameraSettings
+    every_s: float = DT_S
+
+
+@dataclass(frozen=True, eq=False)
+class _Instant:
+    """A sample before its future is known."""
+
+    jpeg: bytes
+    history: EgoHistory
+    facts: SceneFacts
+
+
+def collect_task(task: CollectTask) -> list[Sample]:
+    """Collect in this process's world, which is kept for the next task."""
+    world = world_of_process(task.camera)
+    return list(collect_samples(world, task.scenario, task.every_s))
+
+
+def collect_samples(world: World, scenario: Scenario, every_s: float = DT_S) -> Iterator[Sample]:
+    """Let the expert drive a scenario to its end, and hand samples out as it goes.
+
+    The last 5 s of the drive are nobody's t0: their future was not driven.
+
+    :param world: with a camera
+    :param every_s: between samples, from the moment the ego may drive; a whole number of the
+        world's steps
+    :raises ValueError: no camera, or no such period
+    """
+    camera, every_ns = world.camera, round(every_s * NS_PER_S)
+    if camera is None:
+        raise ValueError('need a world with a camera for samples, got one without')
+    if every_ns <= 0 or every_ns % STEP_NS:
+        raise ValueError(f'need a period of n x {STEP_NS / NS_PER_S:g} s, got {every_s:g} s')
+    tracks, waiting = EgoTracks(), deque[_Instant]()
+    for now, before, driver in _drive(world, scenario, every_ns):
+        tracks.add(_measurement(now), 'odometry')
+        if now.image is not None and driver.plan is not None:
+            facts = scene_facts(
+                now, before, driver.plan.facts, scenario.weather, camera, world.vehicle
+            )
+            history = build_history(
+                tracks.poses, tracks.twists, tracks.frame_id, now.stamp_ns, HistoryLimits()
+            )
+            waiting.append(_Instant(to_jpeg(now.image), history, facts))
+        if waiting and now.stamp_ns >= waiting[0].history.stamp_ns + FUTURE_NS:
+            yield _sample(waiting.popleft(), tracks, scenario)
+
+
+def to_record(sample: Sample) -> dict[str, Any]:
+    """Return all but the picture, ready for JSON; keys as in the plan log."""
+    history, future = sample.history, sample.future
+    return {
+        'scenario': sample.scenario,
+        'stamp_ns': sample.stamp_ns,
+        'frame_id': history.frame_id,
+        'command': sample.command,
+        'ego_pose': history.ego_pose.as_array().tolist(),
+        'history': _actions(history.speeds_mps, history.curvatures_1pm),
+        'facts': dataclasses.asdict(sample.facts),
+        'future': {
+            **_actions(future.speeds_mps, future.curvatures_1pm),
+            'poses': future.poses.tolist(),
+        },
+    }
+
+
+def _drive(
+    world: World, scenario: Scenario, every_ns: int
+) -> Iterator[tuple[Observation, Observation, ExpertDriver]]:
+    """Every step of a drive: what is seen, what was seen the step before, who has planned."""
+    before = now = world.reset(scenario)
+    driver = ExpertDriver(world.vehicle)
+    monitor = InfractionMonitor(scenario, world.vehicle)
+    while monitor.end is None:
+        control = driver.control(now)
+        yield now, before, driver
+        driven_ns = now.stamp_ns + STEP_NS - BEGIN_NS
+        render = driven_ns >= 0 and driven_ns % every_ns == 0
+        before, now = now, world.step(control, render=render)
+        if driven_ns >= 0:
+            monitor.observe(now)
+    driver.control(now)
+    yield now, before, driver
+
+
+def _measurement(now: Observation) -> EgoMeasurement:
+    pose = (now.pose.x_m, now.pose.y_m, now.pose.yaw_rad)
+    return EgoMeasurement(now.stamp_ns, MAP, pose, (now.speed_mps, now.yaw_rate_radps))
+
+
+def _sample(instant: _Instant, tracks: EgoTracks, scenario: Scenario) -> Sample:
+    stamp_ns = instant.history.stamp_ns
+    poses, known = GroundTruth(tracks.poses).future(stamp_ns)
+    assert known.all()
+    return Sample(
+        scenario=scenario.name,
+        stamp_ns=stamp_ns,
+        jpeg=instant.jpeg,
+        command=instant.facts.command,
+        history=instant.history,
+        facts=instant.facts,
+        future=trajectory_of(poses),
+    )
+
+
+def trajectory_of(poses: FloatArray) -> Trajectory:
+    """Actions of driven poses.
+
+    :param poses: ``(10, 3)`` x [m], y [m], yaw [rad] in base_link of t0, 0.5 s apart
+    """
+    speeds, curvatures = invert(poses)
+    times_s = DT_S * np.arange(1, len(poses) + 1, dtype=np.float64)
+    yaw_rates = np.asarray(speeds * curvatures, dtype=np.float64)
+    return Trajectory(speeds, gate_curvature(times_s, speeds, yaw_rates, ROLLS_MPS), poses)
+
+
+def _actions(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> dict[str, list[float]]:
+    return {'speeds_mps': speeds_mps.tolist(), 'curvatures_1pm': curvatures_1pm.tolist()}

@@ -1,0 +1,310 @@
+"""What is to be said of a scene: road, light, weather, who matters and why, what the ego intends.
+
+The ground truth of one observation and the expert's facts in; values for wording out. Only what
+the front camera can have in its picture is named. Knows no prompts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from emma_planner.planning.kinematics import to_base, wrap_angle
+from emma_planner.planning.types import NS_PER_S
+from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.expert.facts import ExpertFacts
+from emma_planner.simulation.expert.frame import RouteFrame
+from emma_planner.simulation.observation import (
+    Actor,
+    ActorKind,
+    LightState,
+    Observation,
+    Route,
+    VehicleShape,
+)
+from emma_planner.simulation.scenario import Weather
+
+SEEN_M = 60.0
+"""Lights and objects farther than this are not named."""
+MAX_OBJECTS = 3
+STANDS_MPS = 0.3
+BRAKES_MPS2 = -1.0
+AHEAD_RAD = math.radians(8.0)
+ASIDE_RAD = math.radians(30.0)
+ALONG_RAD = math.radians(45.0)
+"""Less from the route's direction is along it."""
+BESIDE_M = 5.5
+"""The next lane, from the middle of the ego's."""
+NARROWS_M = 3.5
+PAVEMENT_M = 8.0
+ROOM_M = 0.3
+DAY_LIGHT, DULL_LIGHT = 0.9, 0.55
+"""At least so bright; darker is dusk."""
+THICK_FOG_1PM = 0.008
+
+
+@dataclass(frozen=True)
+class LightAhead:
+    """The next traffic light.
+
+    :param distance_m: from the front bumper to its stop line along the route
+    """
+
+    state: LightState
+    distance_m: float
+
+
+@dataclass(frozen=True)
+class CriticalObject:
+    """Somebody or something that matters for what the ego does.
+
+    :param ahead_m: its middle in base_link, along x
+    :param left_m: along y
+    :param bearing: ``ahead``, ``ahead left``, ``left``, ``ahead right``, ``right``
+    :param action: what it does
+    :param why: it matters
+    """
+
+    id: str
+    kind: ActorKind
+    ahead_m: float
+    left_m: float
+    bearing: str
+    speed_mps: float
+    action: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What the ego does over the next seconds; words of :class:`ExpertFacts`.
+
+    :param limit: what keeps the ego from going faster
+    :param object_id: who that is, empty when it is nobody or not in the picture
+    :param distance_m: from the front bumper along the route, None without a place
+    """
+
+    lateral: str
+    longitudinal: str
+    limit: str
+    object_id: str
+    distance_m: float | None
+
+
+@dataclass(frozen=True)
+class SceneFacts:
+    """All that is to be said of one instant.
+
+    :param road: kind of lane, see :class:`~emma_planner.simulation.observation.RouteSpan`
+    :param lane_index: 0 = leftmost of ``lane_count`` in the ego's direction
+    :param command: route command
+    :param light: None without one in the next 60 m
+    :param weather: in words
+    :param objects: the most important first, three at most
+    """
+
+    road: str
+    lane_index: int
+    lane_count: int
+    command: str
+    light: LightAhead | None
+    weather: str
+    objects: tuple[CriticalObject, ...]
+    intent: Intent
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lane_index < self.lane_count:
+            raise ValueError(f'need a lane of 0 to {self.lane_count - 1}, got {self.lane_index}')
+        if len(self.objects) > MAX_OBJECTS:
+            raise ValueError(f'need {MAX_OBJECTS} objects at most, got {len(self.objects)}')
+
+
+def scene_facts(
+    now: Observation,
+    before: Observation,
+    expert: ExpertFacts,
+    weather: Weather,
+    camera: CameraSettings,
+    vehicle: VehicleShape,
+) -> SceneFacts:
+    """Say what is to be said of an instant.
+
+    :param before: the step before, for who brakes; the same observation at the start
+    :param expert: why the ego drives as it does, planned for this instant
+    """
+    objects = _objects(now, before, expert, camera)
+    lane = now.truth.lane
+    named = {thing.id for thing in objects}
+    return SceneFacts(
+        road=_road(now.truth.route, now.truth.route_s_m),
+        lane_index=lane.index,
+        lane_count=lane.count,
+        command=now.command,
+        light=_light(now, vehicle),
+        weather=weather_words(weather),
+        objects=objects,
+        intent=Intent(
+            lateral=expert.lateral,
+            longitudinal=expert.longitudinal,
+            limit=expert.limit.value,
+            object_id=expert.actor if expert.actor in named else '',
+            distance_m=expert.distance_m if math.isfinite(expert.distance_m) else None,
+        ),
+    )
+
+
+def weather_words(weather: Weather) -> str:
+    """Say how bright and how clear it is."""
+    if weather.light >= DAY_LIGHT:
+        light = 'bright day'
+    else:
+        light = 'dull day' if weather.light >= DULL_LIGHT else 'dusk'
+    if weather.fog == 0.0:
+        return f'{light}, clear'
+    return f'{light}, {"thick" if weather.fog >= THICK_FOG_1PM else "light"} fog'
+
+
+def _road(route: Route, s_m: float) -> str:
+    for span in route.spans:
+        if s_m < span.end_s_m:
+            return span.kind
+    return route.spans[-1].kind
+
+
+def _light(now: Observation, vehicle: VehicleShape) -> LightAhead | None:
+    front = now.truth.route_s_m + vehicle.front_overhang_m
+    ahead = [light for light in now.truth.lights if 0.0 <= light.stop_s_m - front <= SEEN_M]
+    if not ahead:
+        return None
+    nearest = min(ahead, key=lambda light: light.stop_s_m)
+    return LightAhead(nearest.state, nearest.stop_s_m - front)
+
+
+def _objects(
+    now: Observation, before: Observation, expert: ExpertFacts, camera: CameraSettings
+) -> tuple[CriticalObject, ...]:
+    frame = RouteFrame(now.truth.route, now.truth.route_s_m)
+    found = []
+    for actor in now.truth.actors:
+        ahead, left = _in_base(now, actor)
+        away = math.hypot(ahead, left)
+        if away > SEEN_M or not _is_in_view(ahead, left, camera):
+            continue
+        place = _Place.of(frame, actor)
+        if actor.id == expert.actor:
+            rank, why = 0, _LIMITS.get(expert.limit.value, 'limits the speed')
+        else:
+            rank, why = _why(place, actor, frame, now.truth.route_s_m)
+        if why:
+            action = _action(place, actor, now, before)
+            bearing = bearing_words(ahead, left)
+            thing = CriticalObject(
+                actor.id, actor.kind, ahead, left, bearing, actor.speed_mps, action, why
+            )
+            found.append((rank, away, actor.id, thing))
+    return tuple(thing for *_, thing in sorted(found, key=lambda row: row[:3])[:MAX_OBJECTS])
+
+
+_LIMITS = {
+    'lead': 'the ego follows it',
+    'pedestrian': 'may be in the way of the ego',
+    'yield': 'goes first',
+    'obstacle': 'stands in the way',
+}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An actor in the route's frame.
+
+    :param turned_rad: its direction against the route's there, -pi ... pi
+    """
+
+    s_m: float
+    d_m: float
+    turned_rad: float
+
+    @classmethod
+    def of(cls, frame: RouteFrame, actor: Actor) -> _Place:
+        s_m, d_m = frame.locate(np.array([[actor.pose.x_m, actor.pose.y_m]]))
+        turned = actor.pose.yaw_rad - float(frame.yaw_at(s_m)[0])
+        turned = wrap_angle(turned)
+        return cls(float(s_m[0]), float(d_m[0]), turned)
+
+
+def _in_base(now: Observation, actor: Actor) -> tuple[float, float]:
+    x, y, _ = to_base(actor.pose.as_array()[None], now.pose)[0].tolist()
+    return x, y
+
+
+def _is_in_view(ahead_m: float, left_m: float, camera: CameraSettings) -> bool:
+    x, y, _ = camera.position_m
+    half = math.tan(math.radians(camera.fov_deg) / 2.0)
+    return ahead_m > x and abs(left_m - y) <= half * (ahead_m - x)
+
+
+def bearing_words(ahead_m: float, left_m: float) -> str:
+    """Say in which direction of base_link something is."""
+    bearing = math.atan2(left_m, ahead_m)
+    if abs(bearing) < AHEAD_RAD:
+        return 'ahead'
+    side = 'left' if bearing > 0.0 else 'right'
+    return f'ahead {side}' if abs(bearing) < ASIDE_RAD else side
+
+
+def _why(place: _Place, actor: Actor, frame: RouteFrame, ego_s_m: float) -> tuple[int, str]:
+    """Rank and reason; no reason for who does not matter."""
+    if place.s_m <= ego_s_m:
+        return 9, ''
+    aside = abs(place.d_m)
+    half = frame.route.lane_width_m / 2.0
+    across = abs(math.sin(place.turned_rad)) * actor.length_m / 2.0
+    across += abs(math.cos(place.turned_rad)) * actor.width_m / 2.0
+    moves = actor.speed_mps > STANDS_MPS
+    oncoming = abs(place.turned_rad) > math.pi - ALONG_RAD
+    walks = actor.kind is ActorKind.PEDESTRIAN
+    drives = actor.kind is ActorKind.VEHICLE and not actor.parked
+    rules = (
+        (aside - across < half - ROOM_M, 'is on the way of the ego'),
+        (
+            moves and _crosses(actor, frame, ego_s_m, half),
+            'its way crosses the one of the ego',
+        ),
+        (walks and aside < PAVEMENT_M, 'may step onto the road'),
+        (not walks and not drives and aside < NARROWS_M, 'narrows the road'),
+        (drives and aside < BESIDE_M and oncoming, 'comes towards the ego'),
+        (drives and aside < BESIDE_M, 'is beside the way of the ego'),
+    )
+    return next(((k, why) for k, (holds, why) in enumerate(rules, 1) if holds), (9, ''))
+
+
+def _crosses(actor: Actor, frame: RouteFrame, ego_s_m: float, half_m: float) -> bool:
+    if not len(actor.path):
+        return False
+    s_m, d_m = frame.locate(actor.path)
+    return bool(((np.abs(d_m) < half_m) & (s_m > ego_s_m)).any())
+
+
+def _action(place: _Place, actor: Actor, now: Observation, before: Observation) -> str:
+    if actor.kind not in (ActorKind.VEHICLE, ActorKind.PEDESTRIAN, ActorKind.CYCLIST):
+        return 'stands'
+    if actor.parked:
+        return 'is parked'
+    if actor.speed_mps < STANDS_MPS:
+        return 'stands'
+    moves = 'walks' if actor.kind is ActorKind.PEDESTRIAN else 'drives'
+    if ALONG_RAD <= abs(place.turned_rad) <= math.pi - ALONG_RAD:
+        return f'{moves} from {"right to left" if place.turned_rad > 0.0 else "left to right"}'
+    if abs(place.turned_rad) > ALONG_RAD:
+        return f'{moves} the other way'
+    return 'brakes' if _brakes(actor, now, before) else f'{moves} the same way'
+
+
+def _brakes(actor: Actor, now: Observation, before: Observation) -> bool:
+    earlier = before.truth.actor(actor.id)
+    if earlier is None:
+        return False
+    passed_s = (now.stamp_ns - before.stamp_ns) / NS_PER_S
+    return actor.speed_mps - earlier.speed_mps < BRAKES_MPS2 * passed_s

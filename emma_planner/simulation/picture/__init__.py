@@ -1,0 +1,1 @@
+"""What the front camera sees: a renderer and all that it draws."""

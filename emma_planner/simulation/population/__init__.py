@@ -1,0 +1,1 @@
+"""Everybody else on the road: cars, lights, people on foot, obstacles; pure."""

@@ -1,0 +1,1 @@
+"""Where one can drive: lanes, routes, edges; pure geometry."""

@@ -1,0 +1,1 @@
+"""What a drive is worth: infractions, driving score, success, comfort."""
