@@ -13,10 +13,11 @@ import numpy as np
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, Light, Route, VehicleShape
+from emma_planner.simulation.population.cars import Car, EgoMotion
 from emma_planner.simulation.population.obstacles import Obstacle, place_obstacles
 from emma_planner.simulation.population.pedestrians import Pedestrian, Pedestrians
 from emma_planner.simulation.population.signals import SignalHead, TrafficSignals
-from emma_planner.simulation.population.traffic import Car, EgoMotion, Traffic
+from emma_planner.simulation.population.traffic import Traffic
 from emma_planner.simulation.roads.road_graph import RoadGraph, RoadId
 from emma_planner.simulation.roads.route import LaneStep
 from emma_planner.simulation.scenario import Scenario
@@ -92,7 +93,7 @@ class Population:
 
     def actors(self) -> tuple[Actor, ...]:
         """Everybody and everything that can be hit, in a fixed order."""
-        moving = tuple(self._traffic.to_actor(car) for car in self.cars)
+        moving = self._traffic.actors()
         walking = tuple(pedestrian.to_actor() for pedestrian in self.pedestrians)
         return moving + walking + self._standing
 

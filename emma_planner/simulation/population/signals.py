@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -60,6 +61,18 @@ class _Place:
     pose: Pose
     height_m: float
     pole: tuple[float, float]
+
+
+class Signals(Protocol):
+    """Traffic lights, by the lane at whose end they stand."""
+
+    def stops(self, lane_id: str) -> bool:
+        """Red or yellow."""
+        ...
+
+    def state(self, lane_id: str) -> LightState | None:
+        """What it shows; None without a light."""
+        ...
 
 
 class TrafficSignals:

@@ -87,15 +87,16 @@ def project(
     :param places: ``(..., 2)``
     :returns: ``(...)`` distance along, and signed distance beside it, left positive [m]
     """
+    flat = places.reshape(-1, 2)
     segments = Segments(points)
-    distances, parts = segments.distances(places)
-    k = distances.argmin(axis=-1)[..., None]
-    beside, part, side = (
-        np.take_along_axis(values, k, -1)[..., 0]
-        for values in (distances, parts, segments.sides(places))
-    )
-    k = k[..., 0]
-    return s_m[k] + part * (s_m[k + 1] - s_m[k]), np.copysign(beside, side)
+    distances, parts = segments.distances(flat)
+    rows, k = np.arange(len(flat)), distances.argmin(axis=-1)
+    apart, step = flat - segments.start[k], segments.step[k]
+    side = step[:, 0] * apart[:, 1] - step[:, 1] * apart[:, 0]
+    along = s_m[k] + parts[rows, k] * (s_m[k + 1] - s_m[k])
+    beside = np.copysign(distances[rows, k], side)
+    shape = places.shape[:-1]
+    return along.reshape(shape), beside.reshape(shape)
 
 
 def quintic_step(part: FloatArray) -> FloatArray:

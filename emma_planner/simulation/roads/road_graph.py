@@ -149,6 +149,10 @@ class RoadGraph:
             other for other in self.roads[lane.road] if abs(other.index - lane.index) == 1
         )
 
+    def ends_here(self, lane: Lane) -> bool:
+        """Whether a lane stops while its road goes on."""
+        return any(self.next_lanes(other) for other in self.beside(lane))
+
     def nearest(self, x_m: float, y_m: float, yaw_rad: float) -> Lane:
         """Return the lane whose middle line is nearest, of those that lead the same way."""
 

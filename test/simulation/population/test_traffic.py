@@ -12,7 +12,8 @@ from simulation.roads_by_hand import junction, straight, two_lane_road
 
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, ActorKind, LightState
-from emma_planner.simulation.population.traffic import SIZES_M, EgoMotion, Traffic
+from emma_planner.simulation.population.cars import SIZES_M, EgoMotion
+from emma_planner.simulation.population.traffic import Traffic
 from emma_planner.simulation.roads.road_graph import RoadGraph
 from emma_planner.simulation.scenario import scenario_of
 
@@ -59,7 +60,7 @@ def _walker(x: float, y: float) -> Actor:
 def _one_car(graph: RoadGraph, ego: EgoMotion) -> Traffic:
     """Traffic of a single car ahead of the ego: the braking lead, told not to brake."""
     traffic = Traffic(graph, replace(QUIET, braking_leads=1), ego)
-    traffic._drivers[0].brakes = []
+    traffic._cars[0].brakes = []
     assert len(traffic.cars) == 1
     return traffic
 
@@ -182,9 +183,25 @@ def test_the_same_seed_is_the_same_traffic_and_another_is_not():
 
 def test_an_actor_says_where_its_lanes_lead():
     traffic = _one_car(ROAD, _ego(0.0, lanes=LANES))
-    actor = traffic.to_actor(traffic.cars[0])
+    (actor,) = traffic.actors()
     assert actor.path[0] == pytest.approx([actor.pose.x_m, actor.pose.y_m], abs=0.01)
     assert actor.path[-1, 0] - actor.path[0, 0] == pytest.approx(40.0, abs=0.1)
+
+
+@pytest.mark.parametrize('seed', range(30))
+def test_whatever_the_seed_cars_keep_apart_and_below_the_limit_at_a_junction(seed):
+    scenario = replace(QUIET, traffic_density=(0.1, 0.2, 0.3)[seed % 3], seed=1000 + seed)
+    graph = junction()
+    fastest = max(lane.speed_limit_mps for lane in graph.lanes.values())
+    before: dict[str, float] = {}
+    for step, cars in enumerate(_run(Traffic(graph, scenario, AWAY), 15.0)):
+        boxes = [_corners(car) for car in cars]
+        for k, one in enumerate(boxes):
+            assert not any(_overlap(one, other) for other in boxes[:k]), step
+        for car in cars:
+            assert 0.0 <= car.speed_mps <= fastest
+            assert car.speed_mps - before.get(car.id, car.speed_mps) <= 2.0 * DT_S or step < 2
+        before = {car.id: car.speed_mps for car in cars}
 
 
 @pytest.mark.sim
