@@ -112,13 +112,15 @@ def test_latency_passes_as_simulated_time_before_a_path_is_followed(tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_do_not_change_the_results(tmp_path):
+@pytest.mark.parametrize('many', [('--workers', '2'), ('--workers', '2', '--ray', 'local')])
+def test_workers_do_not_change_the_results(tmp_path, many):
+    if '--ray' in many:
+        pytest.importorskip('ray')
     drives = []
-    for workers in ('1', '2'):
-        out = tmp_path / workers
-        options = ('--seeds', '2-3', '--workers', workers, '--out', str(out), '--quiet')
+    for name, workers in (('one', ()), ('many', many)):
+        options = ('--seeds', '2-3', *SHORT, *workers, '--out', str(tmp_path / name), '--quiet')
         assert _drive('--planner', 'expert', '--density', '0.05', *options) == 0
-        drives.append(json.loads((out / 'scores.json').read_text())['drives'])
+        drives.append(json.loads((tmp_path / name / 'scores.json').read_text())['drives'])
     assert drives[0] == drives[1]
 
 

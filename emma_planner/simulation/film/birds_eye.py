@@ -29,9 +29,6 @@ from emma_planner.simulation.roads.boxes import corners_of
 from emma_planner.simulation.roads.road_map import LineKind, RoadMap
 from emma_planner.visualization.overlay import Colour, time_colour
 
-DASH_M, GAP_M = 3.0, 6.0
-"""Broken lane lines."""
-
 _ROAD: Colour = (62, 68, 77)
 _LINES: dict[LineKind, Colour] = {
     LineKind.BROKEN: (150, 156, 164),
@@ -106,18 +103,9 @@ def _draw_roads(canvas: MapCanvas, roads: RoadMap) -> None:
     for lane in roads.lanes:
         canvas.fill(lane, _ROAD)
     for line in roads.lines:
-        for piece in _dashes(line.points) if line.kind == LineKind.BROKEN else [line.points]:
+        for piece in line.painted():
             if canvas.near(piece[[0, -1]]).any() or line.kind != LineKind.BROKEN:
                 canvas.line(piece, _LINES[line.kind], 1.0)
-
-
-def _dashes(points: FloatArray) -> list[FloatArray]:
-    """The painted parts of a broken line; they stay where they are on the road."""
-    along = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1)))
-    starts = np.arange(0.0, along[-1], DASH_M + GAP_M)
-    places = starts[:, None] + np.linspace(0.0, DASH_M, 3)
-    x, y = (np.interp(places, along, points[:, axis]) for axis in (0, 1))
-    return list(np.stack([x, y], axis=-1))
 
 
 def _draw_route(canvas: MapCanvas, route: Route, route_s_m: float) -> None:

@@ -11,11 +11,8 @@ import numpy as np
 
 from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.picture.meshes import Finish, Mesh, Rgb
-from emma_planner.simulation.roads.polyline import way_along
 from emma_planner.simulation.roads.road_map import LaneLine, LineKind, RoadMap
 
-DASH_M, GAP_M = 3.0, 6.0
-"""Broken lines, as on European city roads."""
 LINE_WIDTH_M = 0.16
 SHOULDER_M = 0.7
 """Gravel beside the asphalt."""
@@ -48,8 +45,7 @@ def markings(lines: Iterable[LaneLine]) -> list[Mesh]:
     strips: dict[Rgb, list[FloatArray]] = {WHITE: [], YELLOW: []}
     for line in lines:
         colour = YELLOW if line.kind is LineKind.YELLOW else WHITE
-        parts = _dashes(line.points) if line.kind is LineKind.BROKEN else [line.points]
-        strips[colour] += [_strip(part, LINE_WIDTH_M) for part in parts]
+        strips[colour] += [_strip(part, LINE_WIDTH_M) for part in line.painted()]
     return [_flat(parts, colour) for colour, parts in strips.items() if parts]
 
 
@@ -58,17 +54,6 @@ def square(size_m: float, colour: Rgb) -> Mesh:
     half = size_m / 2
     left = np.array([(-half, half), (half, half)])
     return _flat([_quads(left, left * (1.0, -1.0))], colour)
-
-
-def _dashes(points: FloatArray) -> list[FloatArray]:
-    s = way_along(points)
-    dashes = []
-    for start in np.arange(GAP_M / 2, s[-1], DASH_M + GAP_M):
-        end = min(start + DASH_M, s[-1])
-        places = np.linspace(start, end, 4)
-        dash = [np.interp(places, s, points[:, k]) for k in range(2)]
-        dashes.append(np.column_stack(dash))
-    return dashes
 
 
 def _strip(points: FloatArray, width_m: float) -> FloatArray:

@@ -75,13 +75,20 @@ class Rasterizer:
             WindowProperties,
         )
 
-        properties = FrameBufferProperties()
-        properties.set_rgba_bits(8, 8, 8, 0)
+        # reading a multisampled EGL surface gives one sample of each pixel, reading a buffer on a
+        # host their mean
+        flags = GraphicsPipe.BF_refuse_window
+        plain = FrameBufferProperties()
+        plain.set_rgba_bits(8, 8, 8, 0)
+        small = WindowProperties.size(1, 1)
+        host = self._engine.make_output(pipe, 'host', 0, plain, small, flags)
+        properties = FrameBufferProperties(plain)
         properties.set_depth_bits(24)
         properties.set_multisamples(MULTISAMPLES)
         size = WindowProperties.size(self._settings.width, self._settings.height)
-        flags = GraphicsPipe.BF_refuse_window
-        output = self._engine.make_output(pipe, 'camera', 0, properties, size, flags)
+        output = host and self._engine.make_output(
+            pipe, 'camera', 0, properties, size, flags, host.get_gsg(), host
+        )
         if output is None:
             raise RenderingError(
                 f'need an off-screen buffer of {self._settings.width} x'

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from emma_planner.planning.types import FloatArray
+from emma_planner.simulation.roads.polyline import way_along
 from emma_planner.simulation.roads.road_graph import RoadGraph
+
+DASH_M, GAP_M = 3.0, 6.0
+"""Of broken lines."""
 
 
 class LineKind(str, Enum):
@@ -32,6 +36,18 @@ class LaneLine:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'points', _points(self.points, 2, 'lane line'))
+
+    def painted(self) -> list[FloatArray]:
+        """Return the parts with paint, ``(K, 2)`` x, y [m] each: the whole line, or its dashes."""
+        if self.kind is not LineKind.BROKEN:
+            return [self.points]
+        s = way_along(self.points)
+        dashes = []
+        for start in np.arange(GAP_M / 2, s[-1], DASH_M + GAP_M):
+            places = np.linspace(start, min(start + DASH_M, s[-1]), 4)
+            dash = [np.interp(places, s, self.points[:, k]) for k in range(2)]
+            dashes.append(np.column_stack(dash))
+        return dashes
 
 
 @dataclass(frozen=True, eq=False)
