@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from emma_planner.planning.types import FloatArray
 from emma_planner.simulation.drive import DriveRecord, End, InfractionKind
 
 PENALTIES_2_0 = {
@@ -115,9 +115,10 @@ def speed_percents(record: DriveRecord) -> tuple[float, ...]:
 
     CARLA leaderboard 2.0, MinimumSpeedRouteTest with 4 checkpoints: the route is cut in four
     stages of equal length; in each, the ego's mean speed is divided by the mean speed of the
-    traffic, over the steps that have any; a stage without is at 100. A stage that was not driven
-    to its end does not count, but for the last one beyond 95 % of the route. CARLA's traffic is
-    all that it simulates around the ego; here it is the moving part of the ego's direction.
+    traffic. A stage that was not driven to its end does not count, but for the last one beyond
+    95 % of the route. CARLA's traffic is all that it simulates around the ego; here it is the
+    moving part of the ego's direction, and while there is none it is as fast as the ego: a car
+    that passes a waiting ego for a second does not speak for the stage.
 
     :returns: one figure for each stage that counts, above 100 for a faster ego
     """
@@ -125,15 +126,15 @@ def speed_percents(record: DriveRecord) -> tuple[float, ...]:
     stages = np.clip(np.floor(SPEED_STAGES * reached), 0, SPEED_STAGES - 1)
     share = progress_m(record) / record.route_length_m
     num = SPEED_STAGES if share > LAST_STAGE_SHARE else math.floor(SPEED_STAGES * share)
-    has_traffic = np.isfinite(record.nearby_speeds_mps)
-    return tuple(_speed_percent(record, has_traffic & (stages == stage)) for stage in range(num))
+    speeds, nearby = np.abs(record.speeds_mps), record.nearby_speeds_mps
+    traffic = np.where(np.isfinite(nearby), nearby, speeds)
+    return tuple(_percent(speeds[stages == k], traffic[stages == k]) for k in range(num))
 
 
-def _speed_percent(record: DriveRecord, steps: NDArray[np.bool_]) -> float:
-    traffic = record.nearby_speeds_mps[steps]
-    if not traffic.sum() > 0.0:
+def _percent(speeds_mps: FloatArray, traffic_mps: FloatArray) -> float:
+    if not traffic_mps.sum() > 0.0:
         return 100.0
-    return float(100.0 * np.abs(record.speeds_mps[steps]).mean() / traffic.mean())
+    return float(100.0 * speeds_mps.sum() / traffic_mps.sum())
 
 
 def _missing(percent: float) -> float:

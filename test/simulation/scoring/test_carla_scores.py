@@ -163,7 +163,16 @@ def test_stages_count_when_driven_to_their_end(num, stages):
     assert len(speed_percents(drive)) == stages
 
 
-def test_speeds_are_compared_over_the_steps_with_traffic_alone():
-    nearby, speeds = np.full(201, np.nan), np.full(201, 1.0)
-    nearby[::2], speeds[::2] = 20.0, 10.0
-    assert speed_percents(record(nearby_speeds_mps=nearby, speeds_mps=speeds)) == (50.0,) * 4
+def test_while_there_is_no_traffic_it_is_as_fast_as_the_ego():
+    nearby, speeds = np.full(201, np.nan), np.full(201, 10.0)
+    nearby[::2] = 30.0
+    for percent in speed_percents(record(nearby_speeds_mps=nearby, speeds_mps=speeds)):
+        assert percent == pytest.approx(50.0, abs=0.7)  # 10 beside the mean of 30 and 10
+
+
+def test_a_car_that_passes_a_waiting_ego_does_not_speak_for_the_stage():
+    nearby, speeds = np.full(201, np.nan), np.full(201, 8.0)
+    speeds[60:90], nearby[70:75] = 0.0, 10.0
+    percents = speed_percents(record(nearby_speeds_mps=nearby, speeds_mps=speeds))
+    assert percents[0] == percents[2] == percents[3] == pytest.approx(100.0)
+    assert percents[1] == pytest.approx(100.0 * 20 * 8.0 / (20 * 8.0 + 5 * 10.0))
