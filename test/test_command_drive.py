@@ -99,6 +99,18 @@ def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(tmp_path, caps
     assert _drive(*options, '--overwrite') == 0
 
 
+def test_a_drive_that_was_cut_off_is_overwritten_and_nothing_else_is(tmp_path, capsys):
+    cut, other = tmp_path / 'val-007/drive', tmp_path / 'recording/drive'
+    cut.mkdir(parents=True)
+    other.mkdir(parents=True)
+    options = ('--planner', 'expert', '--seeds', '1', *SHORT, '--out', str(tmp_path), '--quiet')
+    assert _drive(*options) == 1
+    assert 'need a folder without results' in capsys.readouterr().err
+    assert _drive(*options, '--overwrite') == 0
+    assert not cut.exists()
+    assert other.exists()
+
+
 def test_latency_passes_as_simulated_time_before_a_path_is_followed(tmp_path):
     plans = {}
     for latency in ('0', '1.5'):

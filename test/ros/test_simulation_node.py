@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from simulation.drives_by_hand import CAR
 
 pytest.importorskip('rclpy')
 pytest.importorskip('metadrive')
@@ -16,19 +18,24 @@ pytest.importorskip('metadrive')
 import rclpy
 from rclpy.parameter import Parameter
 
-from emma_planner.config import PlannerConfig
+from emma_planner.config import PlannerConfig, update_config
+from emma_planner.recordings.plan_log import read_plan_log
 from emma_planner.replay.live import prepare_dds
+from emma_planner.ros.node_process import NodeFiles, start_node, stop_node
 from emma_planner.ros.simulation_node import SimulationNode
 from emma_planner.simulation.bridge.node_drives import drive_over_ros
 from emma_planner.simulation.bridge.node_processes import (
     PLANNER_NODE,
+    TOPICS,
     NodeProcesses,
     simulation_config,
 )
 from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.config import REAL_TIME
 from emma_planner.simulation.drive import End
 from emma_planner.simulation.drives import drive_task
 from emma_planner.simulation.drives.drive_task import DriveTask, run_task
+from emma_planner.simulation.drives.drivers import follower_config
 from emma_planner.simulation.scenario import scenario_of
 from emma_planner.simulation.scoring.scores import score_drive
 
@@ -107,4 +114,37 @@ def test_a_planner_that_is_killed_ends_the_drive_which_is_kept_and_says_why(cont
     assert 'planner_node ended by SIGKILL' in record.detail
     assert abs(record.speeds_mps[-1]) < 0.2  # it has stopped
     assert score_drive(record).route_completion < 100.0
+    assert (task.folder / 'drive/metadata.yaml').exists()
+
+
+@pytest.mark.slow
+def test_in_real_time_a_planner_and_a_follower_drive_by_the_worlds_clock(context, tmp_path):
+    config = replace(
+        simulation_config(CONFIG, 0.0), mode=REAL_TIME, real_time_factor=0.5, answer_timeout_s=60.0
+    )
+    planner = update_config(CONFIG, {'autostart': True, **TOPICS}, 'test')
+    follower = follower_config(CAR)
+    node = SimulationNode(
+        parameter_overrides=[Parameter(name, value=v) for name, v in asdict(config).items()]
+    )
+    running = []
+    try:
+        for name, parameters in (('planner_node', planner), ('follower_node', follower)):
+            files = NodeFiles(tmp_path / f'{name}.yaml', tmp_path / f'{name}.log')
+            code = ('-m', f'emma_planner.ros.{name}')
+            running.append(start_node(code, asdict(parameters), files))
+        task = _tasks(tmp_path / 'drives')[0]
+        begin = time.monotonic()
+        ((_, record),) = drive_over_ros(node, node.config, [task])
+    finally:
+        node.close()
+        for process in running:
+            stop_node(process)
+    assert record.end is End.TIMEOUT, record.detail
+    assert record.seconds == pytest.approx(SECONDS, abs=0.2)
+    assert time.monotonic() - begin > SECONDS / config.real_time_factor
+    _, plans = read_plan_log(task.folder / 'plans.jsonl')
+    stamps = [plan['stamp_ns'] for plan in plans]
+    assert len(stamps) > SECONDS * CONFIG.rate_hz / 2
+    assert stamps == sorted(stamps)
     assert (task.folder / 'drive/metadata.yaml').exists()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 from emma_planner.simulation.scoring.score_summary import ScoreSummary, summary_to_json
 
 SCORES = 'scores.json'
+DRIVE_NAME = re.compile(r'(train|val|test)-\d+')
+"""Folders of drives, and nothing else, are removed."""
 
 
 class OutFolderError(Exception):
@@ -20,14 +23,15 @@ def clear_out_folder(folder: Path, *, overwrite: bool) -> None:
 
     :raises OutFolderError: there are some, and they are not to be overwritten
     """
-    if not (folder / SCORES).exists() and not any(folder.glob('*/plans.jsonl')):
+    drives = [path for path in sorted(folder.glob('*-*')) if DRIVE_NAME.fullmatch(path.name)]
+    if not (folder / SCORES).exists() and not drives:
         return
     if not overwrite:
         raise OutFolderError(
             f'{folder}: need a folder without results, got some; name another one or say overwrite'
         )
-    for path in sorted(folder.glob('*/plans.jsonl')):
-        shutil.rmtree(path.parent)
+    for path in drives:
+        shutil.rmtree(path)
     (folder / SCORES).unlink(missing_ok=True)
 
 
