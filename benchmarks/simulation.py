@@ -34,7 +34,7 @@ from emma_planner.simulation.world import BEGIN_NS, START_NS, World
 
 CAMERA = CameraSettings(width=640, height=360)
 SAMPLE_CAMERA = CameraSettings(width=448, height=252)
-IN_VIEW_M = 80.0
+IN_VIEW_M = 120.0
 CARS = 10
 BUSY, USUAL = 0.4, 0.1
 WAIT_S = (BEGIN_NS - START_NS) / 1e9
@@ -86,7 +86,7 @@ class TimedScene:
 
 
 def cars_in_view(now: Observation) -> int:
-    """Count the cars within 80 m that the camera can see if nothing is between."""
+    """Count the cars within 120 m that the camera can see if nothing is between."""
     half = np.radians(CAMERA.fov_deg / 2.0)
     count = 0
     for actor in now.truth.actors:

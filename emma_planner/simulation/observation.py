@@ -76,13 +76,15 @@ class Light:
     """A traffic light that rules the ego's route.
 
     :param stop_s_m: its stop line, distance along the route [m]
-    :param pose: where the head hangs, facing the ego's approach
+    :param pose: where the first head hangs, facing the ego's approach
+    :param heads_m: x, y, z of all heads, map
     """
 
     id: str
     state: LightState
     stop_s_m: float
     pose: Pose
+    heads_m: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)

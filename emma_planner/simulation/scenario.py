@@ -19,6 +19,11 @@ class ScenarioError(ValueError):
     """No such scenario."""
 
 
+MAX_LANES = 5
+"""The simulator builds no wider roads: each block that widens one adds a lane at least."""
+WIDER, NARROWER = 'Y', 'y'
+
+
 @dataclass(frozen=True)
 class Weather:
     """Light and fog.
@@ -116,11 +121,12 @@ def scenario_of(
 def _draw(name: str, seed: int) -> Scenario:
     rng = np.random.default_rng(seed)
     blocks = ''.join(rng.choice(list(BLOCKS), size=rng.integers(2, MAX_WEIGHT_BLOCKS)))
+    lane_count = int(rng.integers(1, 4))
     return Scenario(
         name=name,
         seed=seed,
-        blocks=blocks,
-        lane_count=int(rng.integers(1, 4)),
+        blocks=_narrowed(blocks, lane_count),
+        lane_count=lane_count,
         traffic_density=float(rng.choice(DENSITIES)),
         lights=bool(rng.random() < 0.7),
         pedestrians=int(rng.choice((0, 0, 1, 2))),
@@ -133,3 +139,12 @@ def _draw(name: str, seed: int) -> Scenario:
             fog=float(rng.choice((0.0, 0.0, 0.005, 0.012))),
         ),
     )
+
+
+def _narrowed(blocks: str, lane_count: int) -> str:
+    """Let a road that would become too wide become narrower instead."""
+    room, kept = MAX_LANES - lane_count, ''
+    for block in blocks:
+        kept += NARROWER if block == WIDER and room == 0 else block
+        room -= block == WIDER and room > 0
+    return kept

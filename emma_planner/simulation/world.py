@@ -107,7 +107,12 @@ class World:
         self._clear()
         rng = np.random.default_rng(scenario.seed)
         lane = int(rng.integers(scenario.lane_count))
-        vehicle = reset_env(self._env, scenario.seed, scenario.blocks, scenario.lane_count, lane)
+        try:
+            vehicle = reset_env(
+                self._env, scenario.seed, scenario.blocks, scenario.lane_count, lane
+            )
+        except AdaptationError as err:
+            raise WorldError(f'{scenario.name}: {err}') from err
         self._ego = EgoBody(vehicle)
         self._place = self._build_place(rng)
         self._surface = RoadSurface(self._place.graph)

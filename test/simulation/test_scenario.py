@@ -77,3 +77,12 @@ def test_features_read_as_a_list():
         braking_leads=0,
     )
     assert item.features() == 'lights, 2 pedestrians, 1 cut-ins'
+
+
+def test_no_road_becomes_wider_than_the_simulator_builds():
+    for number in range(3000):
+        scenario = scenario_of('train', number)
+        lanes = scenario.lane_count
+        for block in scenario.blocks:
+            lanes += block == 'Y'
+            assert lanes <= 5, scenario.name

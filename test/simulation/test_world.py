@@ -226,3 +226,10 @@ def test_a_step_before_a_reset_is_refused(world):
     world._clear()
     with pytest.raises(WorldError, match=r'need reset\(\) before step\(\)'):
         world.step(_go(0.0))
+
+
+def test_a_map_that_cannot_be_built_is_said_and_the_next_one_is(world):
+    wide = replace(EMPTY, blocks='YYYY', lane_count=3)
+    with pytest.raises(WorldError, match="need road blocks that fit together, got 'YYYY'"):
+        world.reset(wide)
+    assert world.reset(EMPTY).stamp_ns == START_NS

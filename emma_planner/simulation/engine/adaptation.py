@@ -8,6 +8,7 @@ wheel has none, and the download runs even without rendering. The camera's pictu
 - nothing is downloaded (``BaseEngine.try_pull_asset`` is replaced)
 - outcomes do not depend on earlier drives: no object is reused, no map is kept
 - no sensor, no window, no interface
+- a map that cannot be built is an error after many tries (``BIG.generate`` would try for ever)
 - off-ramps lie beside their road whatever its direction (``OutRampOnStraight._get_merge_part``
   lays the start of the lane along the map's x axis, where roads of other directions are not)
 """
@@ -26,6 +27,8 @@ VERSION = '0.4.3'
 """What this module knows."""
 NEWEST_PYTHON = (3, 12)
 """It needs an older one."""
+MAX_MAP_STEPS = 400
+"""Placing or removing a block; usual maps take less than 50."""
 ERRORS_ONLY = 40
 """Level of the standard library's logging."""
 
@@ -48,6 +51,7 @@ def prepare(camera: CameraSettings | None) -> dict[str, Any]:
 
     BaseEngine.try_pull_asset = staticmethod(_pull_nothing)
     _lay_off_ramps_along_the_road()
+    _give_up_on_impossible_maps()
     return {
         'use_render': False,
         'image_observation': False,
@@ -92,6 +96,24 @@ def _check_rendering() -> None:
 
 def _pull_nothing() -> None:
     """Instead of the download: no asset is needed."""
+
+
+def _give_up_on_impossible_maps() -> None:
+    from metadrive.component.algorithm.BIG import BIG
+
+    step = BIG.big_helper_func
+
+    def next_step(big: Any) -> Any:
+        big.emma_steps = getattr(big, 'emma_steps', 0) + 1
+        if big.emma_steps > MAX_MAP_STEPS:
+            raise AdaptationError(
+                f'need road blocks that fit together, got {big._block_sequence[1:]!r}, which did'
+                f' not in {MAX_MAP_STEPS} steps'
+            )
+        return step(big)
+
+    if step.__name__ != next_step.__name__:
+        BIG.big_helper_func = next_step
 
 
 def _lay_off_ramps_along_the_road() -> None:

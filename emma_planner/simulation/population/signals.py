@@ -143,12 +143,17 @@ class TrafficSignals:
         """
         ends = {self._graph.lanes[lane].road: end for lane, end in lane_ends}
         near = {place.road: place for place in reversed(self._places)}
+        heads: dict[RoadId, list[tuple[float, float, float]]] = {}
+        for place in self._places:
+            at = (place.pose.x_m, place.pose.y_m, place.height_m)
+            heads.setdefault(place.road, []).append(at)
         return tuple(
             Light(
                 f'light-{road[0]}~{road[1]}',
                 self._junctions[road].shows(road),
                 end - STOP_BEFORE_END_M,
                 near[road].pose,
+                tuple(heads[road]),
             )
             for road, end in ends.items()
             if road in self._junctions
