@@ -112,6 +112,8 @@ class World:
                 self._env, scenario.seed, scenario.blocks, scenario.lane_count, lane
             )
         except AdaptationError as err:
+            self._env.close()  # with the blocks that are left over
+            self._env = make_env(self.camera)
             raise WorldError(f'{scenario.name}: {err}') from err
         self._ego = EgoBody(vehicle)
         self._place = self._build_place(rng)
