@@ -41,6 +41,8 @@ HEAD_M = (0.6, 1.2)
 NEAREST_M = 0.5
 
 Grid = NDArray[np.uint8]
+DIGITS = '0123456789abcdefghijklmnopqrstuv'
+"""One character a patch in files."""
 
 
 def patch_labels(now: Observation, camera: CameraSettings) -> tuple[Grid, Grid]:

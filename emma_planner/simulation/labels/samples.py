@@ -17,7 +17,7 @@ import numpy as np
 from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.planning.ego_tracks import EgoMeasurement, EgoTracks
 from emma_planner.planning.history import HistoryLimits, build_history, gate_curvature
-from emma_planner.planning.kinematics import invert
+from emma_planner.planning.kinematics import invert, to_base
 from emma_planner.planning.types import (
     DT_NS,
     DT_S,
@@ -31,6 +31,8 @@ from emma_planner.ros.world_messages import MAP
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drives.drive_task import world_of_process
 from emma_planner.simulation.drives.drivers import ExpertDriver
+from emma_planner.simulation.labels.disturbance import Disturbance
+from emma_planner.simulation.labels.patches import DIGITS, Grid, patch_labels
 from emma_planner.simulation.labels.scene_facts import SceneFacts, scene_facts
 from emma_planner.simulation.observation import Observation
 from emma_planner.simulation.picture.jpeg import to_jpeg
@@ -39,6 +41,8 @@ from emma_planner.simulation.scoring.infractions import InfractionMonitor
 from emma_planner.simulation.world import BEGIN_NS, STEP_NS, World
 
 FUTURE_NS = NUM_STEPS * DT_NS
+STEPS_PER_POSE = 5
+"""The expert plans a pose each 0.1 s."""
 ROLLS_MPS = 0.1
 """A slower step has no curvature of its own: the springs of a car that stands move it too."""
 JPEG_START = b'\xff\xd8\xff'
@@ -52,7 +56,8 @@ class Sample:
     :param stamp_ns: t0, of the picture [ns]
     :param jpeg: the front camera
     :param command: route command
-    :param future: what the expert then drove; its poses are the driven ones
+    :param patches: classes and distance bins of the picture's patches
+    :param future: what the expert then drove; what it planned where a disturbance came in between
     """
 
     scenario: str
@@ -61,6 +66,7 @@ class Sample:
     command: str
     history: EgoHistory
     facts: SceneFacts
+    patches: tuple[Grid, Grid]
     future: Trajectory
 
     def __post_init__(self) -> None:
@@ -85,24 +91,36 @@ class CollectTask:
     scenario: Scenario
     camera: CameraSettings
     every_s: float = DT_S
+    is_disturbed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class _Instant:
-    """A sample before its future is known."""
+    """A sample before its future is known.
+
+    :param planned: ``(10, 3)`` poses of the expert's plan, map
+    """
 
     jpeg: bytes
     history: EgoHistory
     facts: SceneFacts
+    patches: tuple[Grid, Grid]
+    planned: FloatArray
 
 
 def collect_task(task: CollectTask) -> list[Sample]:
     """Collect in this process's world, which is kept for the next task."""
     world = world_of_process(task.camera)
-    return list(collect_samples(world, task.scenario, task.every_s))
+    disturbance = Disturbance(task.scenario.seed) if task.is_disturbed else None
+    return list(collect_samples(world, task.scenario, task.every_s, disturbance))
 
 
-def collect_samples(world: World, scenario: Scenario, every_s: float = DT_S) -> Iterator[Sample]:
+def collect_samples(
+    world: World,
+    scenario: Scenario,
+    every_s: float = DT_S,
+    disturbance: Disturbance | None = None,
+) -> Iterator[Sample]:
     """Let the expert drive a scenario to its end, and hand samples out as it goes.
 
     The last 5 s of the drive are nobody's t0: their future was not driven.
@@ -110,6 +128,7 @@ def collect_samples(world: World, scenario: Scenario, every_s: float = DT_S) -> 
     :param world: with a camera
     :param every_s: between samples, from the moment the ego may drive; a whole number of the
         world's steps
+    :param disturbance: pushes the car off its line, so that samples show how to come back
     :raises ValueError: no camera, or no such period
     """
     camera, every_ns = world.camera, round(every_s * NS_PER_S)
@@ -118,7 +137,8 @@ def collect_samples(world: World, scenario: Scenario, every_s: float = DT_S) -> 
     if every_ns <= 0 or every_ns % STEP_NS:
         raise ValueError(f'need a period of n x {STEP_NS / NS_PER_S:g} s, got {every_s:g} s')
     tracks, waiting = EgoTracks(), deque[_Instant]()
-    for now, before, driver in _drive(world, scenario, every_ns):
+    pushed_ns = -FUTURE_NS
+    for now, before, driver in _drive(world, scenario, every_ns, disturbance):
         tracks.add(_measurement(now), 'odometry')
         if now.image is not None and driver.plan is not None:
             facts = scene_facts(
@@ -127,9 +147,15 @@ def collect_samples(world: World, scenario: Scenario, every_s: float = DT_S) -> 
             history = build_history(
                 tracks.poses, tracks.twists, tracks.frame_id, now.stamp_ns, HistoryLimits()
             )
-            waiting.append(_Instant(to_jpeg(now.image), history, facts))
+            planned = driver.plan.poses[STEPS_PER_POSE - 1 :: STEPS_PER_POSE]
+            patches = patch_labels(now, camera)
+            waiting.append(_Instant(to_jpeg(now.image), history, facts, patches, planned))
+        if disturbance is not None and disturbance.is_on:
+            pushed_ns = now.stamp_ns
         if waiting and now.stamp_ns >= waiting[0].history.stamp_ns + FUTURE_NS:
-            yield _sample(waiting.popleft(), tracks, scenario)
+            instant = waiting.popleft()
+            is_pushed = pushed_ns >= instant.history.stamp_ns
+            yield _sample(instant, None if is_pushed else tracks, scenario)
 
 
 def to_record(sample: Sample) -> dict[str, Any]:
@@ -147,11 +173,15 @@ def to_record(sample: Sample) -> dict[str, Any]:
             **_actions(future.speeds_mps, future.curvatures_1pm),
             'poses': future.poses.tolist(),
         },
+        'patches': {
+            name: ''.join(DIGITS[value] for value in grid.ravel().tolist())
+            for name, grid in zip(('classes', 'depths'), sample.patches, strict=True)
+        },
     }
 
 
 def _drive(
-    world: World, scenario: Scenario, every_ns: int
+    world: World, scenario: Scenario, every_ns: int, disturbance: Disturbance | None
 ) -> Iterator[tuple[Observation, Observation, ExpertDriver]]:
     """Every step of a drive: what is seen, what was seen the step before, who has planned."""
     before = now = world.reset(scenario)
@@ -159,6 +189,8 @@ def _drive(
     monitor = InfractionMonitor(scenario, world.vehicle)
     while monitor.end is None:
         control = driver.control(now)
+        if disturbance is not None:
+            control = disturbance.apply(control, now)
         yield now, before, driver
         driven_ns = now.stamp_ns + STEP_NS - BEGIN_NS
         render = driven_ns >= 0 and driven_ns % every_ns == 0
@@ -174,10 +206,17 @@ def _measurement(now: Observation) -> EgoMeasurement:
     return EgoMeasurement(now.stamp_ns, MAP, pose, (now.speed_mps, now.yaw_rate_radps))
 
 
-def _sample(instant: _Instant, tracks: EgoTracks, scenario: Scenario) -> Sample:
+def _sample(instant: _Instant, tracks: EgoTracks | None, scenario: Scenario) -> Sample:
+    """Finish a sample.
+
+    :param tracks: where the ego then drove, None to take what was planned
+    """
     stamp_ns = instant.history.stamp_ns
-    poses, known = GroundTruth(tracks.poses).future(stamp_ns)
-    assert known.all()
+    if tracks is None:
+        poses = to_base(instant.planned, instant.history.ego_pose)
+    else:
+        poses, known = GroundTruth(tracks.poses).future(stamp_ns)
+        assert known.all()
     return Sample(
         scenario=scenario.name,
         stamp_ns=stamp_ns,
@@ -185,6 +224,7 @@ def _sample(instant: _Instant, tracks: EgoTracks, scenario: Scenario) -> Sample:
         command=instant.facts.command,
         history=instant.history,
         facts=instant.facts,
+        patches=instant.patches,
         future=trajectory_of(poses),
     )
 

@@ -1,0 +1,1 @@
+"""Data sets, small models, and training them: everything from a drive to a checkpoint."""

@@ -1,0 +1,154 @@
+"""The data set on disk: a header, shards of JSON lines, pictures, a datasheet.
+
+    FOLDER/dataset.json            schema version, what it was built from
+    FOLDER/README.md               datasheet, written when the build is complete
+    FOLDER/shards/00000.jsonl      one example a line
+    FOLDER/images/00000/...jpg     the pictures of that shard
+
+A shard appears whole or not at all. ``datasets`` streams the same lines:
+``load_dataset('json', data_files='FOLDER/shards/*.jsonl', streaming=True)``. Numbers are SI;
+angles in radians, left positive.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emma_planner.planning.types import NUM_HISTORY, NUM_STEPS, FloatArray
+
+SCHEMA = 1
+HEADER, SHEET, SHARDS, IMAGES = 'dataset.json', 'README.md', 'shards', 'images'
+
+
+class DatasetError(Exception):
+    """A data set cannot be read, or not be built."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One instant to learn from.
+
+    :param source: where it comes from, as ``train-00012`` or the name of a bag
+    :param image: file of the picture
+    :param history: ``(10, 2)`` speed [m/s], curvature [1/m], oldest first
+    :param future: ``(10, 2)`` the same, of the next 5 s
+    :param poses: ``(10, 3)`` x [m], y [m], yaw [rad] driven, in base_link of t0
+    :param reasoning: the answer to the first question; empty where nothing is known
+    :param facts: what it was written from, None where there are none
+    :param patches: two strings of the picture's patches, None without
+    """
+
+    source: str
+    stamp_ns: int
+    image: Path
+    command: str
+    history: FloatArray
+    future: FloatArray
+    poses: FloatArray
+    reasoning: str
+    facts: Mapping[str, Any] | None
+    patches: Mapping[str, str] | None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + '\n')
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    aside = path.with_name(f'.{path.name}.{os.getpid()}')
+    with aside.open('w', encoding='utf-8') as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """Read what a data set is.
+
+    :raises DatasetError: none there, or of another schema
+    """
+    path = folder / HEADER
+    try:
+        header = json.loads(path.read_text(encoding='utf-8'))
+    except OSError as err:
+        raise DatasetError(f'{folder}: need a data set, got no {HEADER}') from err
+    except json.JSONDecodeError as err:
+        raise DatasetError(f'{path}: need JSON, got {err}') from err
+    schema = header.get('schema') if isinstance(header, dict) else None
+    if schema != SCHEMA:
+        raise DatasetError(f'{path}: need schema {SCHEMA}, got {schema}')
+    return dict(header)
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """Return the shards that are there, in order."""
+    return sorted((folder / SHARDS).glob('*.jsonl'))
+
+
+def read_examples(folder: Path) -> Iterator[Example]:
+    """Read all examples, shard by shard.
+
+    :raises DatasetError: names file and line of what is wrong
+    """
+    read_header(folder)
+    files = shard_files(folder)
+    if not files:
+        raise DatasetError(f'{folder}: need shards in {SHARDS}/, got none')
+    for path in files:
+        with path.open(encoding='utf-8') as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    yield example_of(json.loads(line), folder)
+                except (ValueError, KeyError, TypeError) as err:
+                    what = f'no {err}' if isinstance(err, KeyError) else str(err)
+                    raise DatasetError(f'{path}:{number}: {what}') from err
+
+
+def example_of(record: Mapping[str, Any], folder: Path) -> Example:
+    """Check one line and return it as an example.
+
+    :raises ValueError: names what was needed and what was found
+    """
+    image = folder / record['image']
+    if not image.is_file():
+        raise ValueError(f'need the picture {record["image"]}, got no such file')
+    return Example(
+        source=str(record['source']),
+        stamp_ns=int(record['stamp_ns']),
+        image=image,
+        command=str(record['command']),
+        history=_actions(record['history'], NUM_HISTORY, 'history'),
+        future=_actions(record['future'], NUM_STEPS, 'future'),
+        poses=_table(record['future']['poses'], (NUM_STEPS, 3), 'future.poses'),
+        reasoning=str(record['reasoning']),
+        facts=record['facts'],
+        patches=record['patches'],
+    )
+
+
+def _actions(value: Mapping[str, Sequence[float]], count: int, name: str) -> FloatArray:
+    columns = [
+        _table(value[key], (count,), f'{name}.{key}') for key in ('speeds_mps', 'curvatures_1pm')
+    ]
+    return np.column_stack(columns)
+
+
+def _table(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
+    table = np.array(values, dtype=np.float64)
+    if table.shape != shape:
+        raise ValueError(f'{name}: need shape {shape}, got {table.shape}')
+    if not np.isfinite(table).all():
+        bad = table[~np.isfinite(table)].ravel()[0]
+        raise ValueError(f'{name}: need finite numbers, got {"nan" if math.isnan(bad) else bad}')
+    return table

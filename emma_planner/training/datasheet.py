@@ -1,0 +1,65 @@
+"""The datasheet of a data set: what is in it, how it came about, what it is not fit for.
+
+After Gebru et al., Datasheets for datasets (2021), the short form.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.training.dataset_format import read_examples, read_header, shard_files
+from emma_planner.training.wording import read as read_said
+
+
+def datasheet(folder: Path) -> str:
+    """Count what is in a data set and say it in Markdown."""
+    header = read_header(folder)
+    commands: Counter[str] = Counter()
+    intents: Counter[str] = Counter()
+    lights: Counter[str] = Counter()
+    speeds, bends, sources, count = [], [], set(), 0
+    for example in read_examples(folder):
+        said = read_said(parse_reasoning(example.reasoning))
+        commands[example.command] += 1
+        intents[said.intent or 'not said'] += 1
+        lights[said.light or 'not said'] += 1
+        speeds.append(example.future[:, 0].mean())
+        bends.append(abs(example.poses[-1, 2]) > np.deg2rad(15.0))
+        sources.add(example.source)
+        count += 1
+    camera = header.get('camera')
+    return '\n'.join(
+        [
+            '# Data set',
+            '',
+            f'{count} examples of {len(sources)} drives in {len(shard_files(folder))} shards, '
+            f'schema {header["schema"]}. Each is a picture of the front camera, 5 s of motion '
+            'before it, a route command, what is to be said of the scene, and the motion of the '
+            'next 5 s.',
+            '',
+            f'- **Source**: {header["source"]}, split {header.get("split", "-")}, one example '
+            f'every {header.get("every_s", 0):g} s; camera {camera}.',
+            '- **Motion**: driven by the expert; where a push took the car off its line within '
+            f'the 5 s ({100 * header.get("disturbed", 0):.0f} % of the drives have pushes), what '
+            'the expert planned.',
+            '- **Words**: written from the ground truth of the simulator; the intent is read off '
+            'the motion.',
+            f'- **Commands**: {_shares(commands)}.',
+            f'- **Intents**: {_shares(intents)}; {100 * np.mean(bends or [0]):.0f} % turn by more '
+            'than 15 degrees.',
+            f'- **Lights**: {_shares(lights)}.',
+            f'- **Speed**: {np.mean(speeds or [0]):.1f} m/s on average.',
+            '- **Not in it**: cyclists, night, rain, real pictures. Nobody is shown: all is '
+            'generated. Licence: Apache-2.0, as the package.',
+            '',
+        ]
+    )
+
+
+def _shares(counts: Counter[str]) -> str:
+    total = max(sum(counts.values()), 1)
+    return ', '.join(f'{name} {100 * n / total:.0f} %' for name, n in counts.most_common())
