@@ -33,7 +33,13 @@ is exact and mirroring maps bin i to 254 - i. Largest error 0.4 % of the range, 
 
 
 class ActionCodec(Protocol):
-    """Actions to reply text and back."""
+    """Actions to reply text and back.
+
+    ``is_taught`` says that whoever can write this has been trained on these prompts and needs no
+    instructions: the prompts are then short.
+    """
+
+    is_taught: bool
 
     @property
     def reply_format(self) -> ReplyFormat:
@@ -51,6 +57,10 @@ class ActionCodec(Protocol):
 
     def encode(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
         """Write ``(10,)`` speeds [m/s] and curvatures [1/m] as the model should."""
+        ...
+
+    def write_history(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
+        """Write ``(10,)`` past speeds [m/s] and curvatures [1/m] as prompts do."""
         ...
 
     def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
@@ -75,6 +85,7 @@ def _decimal(value: float) -> str:
 class TextActions:
     """Ten ``[speed, curvature x 100]`` pairs as JSON text; any model can write it."""
 
+    is_taught = False
     _SPEED = r'(?:0|[1-9][0-9]?)\.[0-9]{2}'
     _CURVATURE = r'-?(?:0|[1-9][0-9]?)\.[0-9]{2}'
     _REGEX = (
@@ -119,6 +130,10 @@ class TextActions:
         curvatures = np.clip(curvatures_1pm, -limit_1pm, limit_1pm)
         return '{"plan":[' + format_pairs(speeds, curvatures) + ']}'
 
+    def write_history(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
+        """Write the pairs as they are, with two decimals."""
+        return format_pairs(speeds_mps, curvatures_1pm)
+
     def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
         """Read ten pairs, tolerant of brackets and spacing; see :func:`parse_pairs`."""
         values = parse_pairs(text)
@@ -126,8 +141,12 @@ class TextActions:
 
 
 class ActionTokens:
-    """Ten pairs of one speed token and one curvature token; 20 tokens a plan."""
+    """Ten pairs of one speed token and one curvature token; 20 tokens a plan.
 
+    Only a model that was trained with these tokens has them.
+    """
+
+    is_taught = True
     speed_tokens = tuple(f'<speed_{k}>' for k in range(MAX_SPEED_TOKENS))
     curvature_tokens = tuple(f'<curvature_{k}>' for k in range(NUM_CURVATURE_TOKENS))
     reply_format = TokenFormat(positions=(speed_tokens, curvature_tokens) * NUM_STEPS)
@@ -135,11 +154,8 @@ class ActionTokens:
     _TOKEN = re.compile(r'<(speed|curvature)_([0-9]{1,3})>')
 
     def instructions(self) -> str:
-        """Return the answer's form in words."""
-        return (
-            f'Give the speed and the curvature of the car for the next {NUM_STEPS * DT_S:g} s '
-            f'in steps of {DT_S:g} s, as action tokens.'
-        )
+        """Return the word that asks for the actions."""
+        return 'Plan.'
 
     def encode(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
         """Write the nearest bins; values outside the range take the last bin."""
@@ -147,6 +163,10 @@ class ActionTokens:
         speed_bins = np.clip(speed_bins, 0, MAX_SPEED_TOKENS - 1).astype(int)
         bins = zip(speed_bins, _curvature_bins(np.asarray(curvatures_1pm)), strict=True)
         return ''.join(self.speed_tokens[s] + self.curvature_tokens[c] for s, c in bins)
+
+    def write_history(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
+        """Write the past as the plan is written; reversing reads as standing."""
+        return self.encode(speeds_mps, curvatures_1pm)
 
     def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
         """Read ten token pairs as the centres of their bins."""

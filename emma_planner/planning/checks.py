@@ -98,6 +98,8 @@ def _steady(values: FloatArray, tolerance: float) -> bool:
     return bool(np.ptp(values) < tolerance)
 
 
+_BESIDE = re.compile(r'\b(change|pass)[^,.;]*', re.IGNORECASE)
+"""A change of lanes, or of the place in the lane: its side is no turn."""
 _LATERAL = {
     'left': re.compile(r'\bleft\b', re.IGNORECASE),
     'right': re.compile(r'\bright\b', re.IGNORECASE),
@@ -132,11 +134,11 @@ def longitudinal_motion(trajectory: Trajectory) -> str:
 def intent_agrees(intent: str, trajectory: Trajectory) -> bool | None:
     """Whether the trajectory does what the intent says; None where it says nothing checkable.
 
-    Stopping counts as decelerating. A word about a lane change or an object on one side is read
-    as a turn, so this is a diagnostic, not a reason to refuse a plan.
+    Stopping counts as decelerating; the side of a lane change is no turn. A word about an object
+    on one side is read as a turn, so this is a diagnostic, not a reason to refuse a plan.
     """
-    verdicts = []
-    lateral = [name for name, pattern in _LATERAL.items() if pattern.search(intent)]
+    verdicts, turns = [], _BESIDE.sub('', intent)
+    lateral = [name for name, pattern in _LATERAL.items() if pattern.search(turns)]
     if len(lateral) == 1:
         verdicts.append(lateral[0] == lateral_motion(trajectory))
     longitudinal = [name for name, pattern in _LONGITUDINAL.items() if pattern.search(intent)]

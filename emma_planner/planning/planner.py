@@ -166,7 +166,7 @@ class EmmaPlanner:
 
     def _converse(self, chat: Chat, planner_input: PlannerInput, turns: _Turns) -> Reply:
         if self._options.use_reasoning:
-            prompt = prompts.reason_prompt(planner_input)
+            prompt = prompts.reason_prompt(planner_input, self._codec)
             reply = turns.ask(chat, prompt, max_tokens=self._options.reason_tokens)
             turns.reasoning = parse_reasoning(reply.text)
         prompt = prompts.plan_prompt(

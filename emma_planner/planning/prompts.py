@@ -1,19 +1,22 @@
 """PlannerInput to the two questions of a plan: reason about the scene, then give the actions.
 
 The wording is the only place where a model is told its task; training, replay and the live node
-share it. The answer's form comes from the action codec.
+share it. The answer's form comes from the action codec; a model that was trained on these prompts
+is asked in few words.
 """
 
 from __future__ import annotations
 
-from emma_planner.planning.actions import ActionCodec, format_pairs
+from emma_planner.planning.actions import ActionCodec
 from emma_planner.planning.types import DT_S, NUM_HISTORY, PlannerInput
 
 
-def reason_prompt(planner_input: PlannerInput) -> str:
+def reason_prompt(planner_input: PlannerInput, codec: ActionCodec) -> str:
     """Return the first turn: the situation, and the three parts of the chain of thought."""
+    if codec.is_taught:
+        return f'{_situation(planner_input, codec)}\nReason.'
     return (
-        f'{_situation(planner_input)}\n'
+        f'{_situation(planner_input, codec)}\n'
         'Describe what matters for driving in three short lines:\n'
         'Scene: road, lanes, traffic lights, weather.\n'
         'Objects: up to three that the driver must heed, each with distance, side and motion; '
@@ -27,17 +30,19 @@ def plan_prompt(planner_input: PlannerInput, codec: ActionCodec, *, reasoned: bo
 
     :param reasoned: whether a reasoning turn came before; else this turn tells the situation
     """
-    if reasoned:
-        return f'Now plan. {codec.instructions()}'
-    return f'{_situation(planner_input)}\n{codec.instructions()}'
+    if not reasoned:
+        return f'{_situation(planner_input, codec)}\n{codec.instructions()}'
+    return codec.instructions() if codec.is_taught else f'Now plan. {codec.instructions()}'
 
 
-def _situation(planner_input: PlannerInput) -> str:
+def _situation(planner_input: PlannerInput, codec: ActionCodec) -> str:
     history = planner_input.history
+    motion = codec.write_history(history.speeds_mps, history.curvatures_1pm)
+    if codec.is_taught:
+        return f'{planner_input.command}\n{motion}'
     cameras = ', '.join(frame.name for frame in planner_input.frames)
-    pairs = format_pairs(history.speeds_mps, history.curvatures_1pm)
     return (
         f'You drive a car. Camera: {cameras}. Route command: {planner_input.command}.\n'
         f'The last {NUM_HISTORY * DT_S:g} s in steps of {DT_S:g} s, oldest first, as '
-        f'[speed m/s, curvature 1/(100 m), left positive]: {pairs}'
+        f'[speed m/s, curvature 1/(100 m), left positive]: {motion}'
     )

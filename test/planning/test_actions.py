@@ -120,9 +120,14 @@ def test_token_budget_never_cuts_a_well_formed_reply(codec):
     assert codec.max_tokens >= tokens + 1
 
 
+def test_instructions_state_horizon_and_step_to_who_was_not_trained_on_them():
+    assert 'next 5 s in steps of 0.5 s' in TEXT.instructions()
+
+
 @by_name
-def test_instructions_state_horizon_and_step(codec):
-    assert 'next 5 s in steps of 0.5 s' in codec.instructions()
+def test_the_past_is_written_as_the_plan_is(codec):
+    speeds, curvatures = np.linspace(3.0, 9.0, 10), np.linspace(-0.05, 0.05, 10)
+    assert codec.write_history(speeds, curvatures) in codec.encode(speeds, curvatures)
 
 
 def test_text_instructions_state_count_units_and_side():

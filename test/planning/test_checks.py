@@ -143,6 +143,8 @@ BRAKE, STOP = _trajectory(np.linspace(8.0, 4.0, 10)), _trajectory(np.linspace(8.
         ('slow down, keep the lane', BRAKE, True),
         ('left or right, whichever is free', AHEAD, None),
         ('enjoy the view', AHEAD, None),
+        ('change lane left, keep the speed', AHEAD, True),
+        ('pass obstacle right, then go straight', AHEAD, True),
         ('', AHEAD, None),
     ],
 )

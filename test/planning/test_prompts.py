@@ -13,7 +13,7 @@ def test_the_first_question_tells_camera_command_and_history(make_input):
     planner_input = make_input(
         command='turn left', speeds=np.arange(10.0), curvatures=np.linspace(-0.1, 0.1, 10)
     )
-    text = reason_prompt(planner_input)
+    text = reason_prompt(planner_input, TextActions())
     history = planner_input.history
     for part in (
         'Camera: front',
@@ -26,7 +26,7 @@ def test_the_first_question_tells_camera_command_and_history(make_input):
 
 
 def test_the_first_question_asks_for_the_three_parts_by_the_labels_that_are_parsed(make_input):
-    lines = reason_prompt(make_input()).splitlines()
+    lines = reason_prompt(make_input(), TextActions()).splitlines()
     assert [line.split(':')[0] for line in lines[-3:]] == ['Scene', 'Objects', 'Intent']
 
 
@@ -41,7 +41,7 @@ def test_the_second_question_does_not_tell_the_situation_again(make_input, codec
 def test_without_reasoning_the_only_question_tells_all(make_input, codec):
     text = plan_prompt(make_input(), codec, reasoned=False)
     assert codec.instructions() in text
-    assert reason_prompt(make_input()).splitlines()[0] in text
+    assert reason_prompt(make_input(), codec).splitlines()[0] in text
 
 
 def test_history_and_answer_are_in_the_same_form(make_input):
@@ -49,8 +49,23 @@ def test_history_and_answer_are_in_the_same_form(make_input):
     planner_input = make_input(speeds=np.arange(10.0), curvatures=0.01)
     history = planner_input.history
     answer = TextActions().encode(history.speeds_mps, history.curvatures_1pm)
-    assert answer.removeprefix('{"plan":[').removesuffix(']}') in reason_prompt(planner_input)
+    assert answer.removeprefix('{"plan":[').removesuffix(']}') in reason_prompt(
+        planner_input, TextActions()
+    )
 
 
 def test_a_prompt_depends_on_its_input_alone(make_input):
-    assert reason_prompt(make_input()) == reason_prompt(make_input(stamp_ns=5))
+    assert reason_prompt(make_input(), TextActions()) == reason_prompt(
+        make_input(stamp_ns=5), TextActions()
+    )
+
+
+def test_a_model_that_was_trained_for_it_is_asked_in_few_words(make_input):
+    """Every word of a prompt costs a small model time."""
+    codec = ActionTokens()
+    planner_input = make_input(command='turn left', speeds=np.arange(10.0), curvatures=0.01)
+    history = planner_input.history
+    motion = codec.write_history(history.speeds_mps, history.curvatures_1pm)
+    assert reason_prompt(planner_input, codec) == f'turn left\n{motion}\nReason.'
+    assert plan_prompt(planner_input, codec, reasoned=True) == 'Plan.'
+    assert plan_prompt(planner_input, codec, reasoned=False) == f'turn left\n{motion}\nPlan.'
