@@ -17,6 +17,7 @@ from huggingface_hub import constants, get_session
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 from transformers.utils import logging
 
+import emma_planner.models.conv_tower  # noqa: F401  registers the tower with the Auto classes
 from emma_planner.models.processors import load_processor
 from emma_planner.planning.chat import ModelError
 

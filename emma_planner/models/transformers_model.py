@@ -123,9 +123,9 @@ class TransformersModel:
         are: a conversation with a stand-in reply is rendered and cut behind the stand-in.
         """
         messages = [
-            _message('user', question),
-            _message('assistant', _SENTINEL),
-            _message('user', next_question),
+            message('user', question),
+            message('assistant', _SENTINEL),
+            message('user', next_question),
         ]
         text = self.processor.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True
@@ -211,7 +211,7 @@ class TransformersChat:
     def _first_turn(self, text: str) -> dict[str, Any]:
         self._question = text
         inputs = self._owner.processor.apply_chat_template(
-            [_message('user', text, self._images)],
+            [message('user', text, self._images)],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
@@ -310,7 +310,8 @@ def _vocabulary(model: Any, processor: Any, closing_ids: Iterable[int]) -> Vocab
     )
 
 
-def _message(role: str, text: str, images: Sequence[Image.Image] = ()) -> dict[str, Any]:
+def message(role: str, text: str, images: Sequence[Image.Image] = ()) -> dict[str, Any]:
+    """Return one turn as chat templates take it."""
     parts: list[dict[str, Any]] = [{'type': 'image', 'image': image} for image in images]
     return {'role': role, 'content': [*parts, {'type': 'text', 'text': text}]}
 

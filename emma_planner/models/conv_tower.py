@@ -1,0 +1,118 @@
+"""A small convolutional vision tower for the stock LLaVA classes, trained from scratch.
+
+A plain vision transformer of this size does not learn to use the picture within the compute that
+is at hand here; a convolutional one does. Importing this module registers the tower with the Auto
+classes of transformers, so that a checkpoint loads without code of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
+
+STRIDE = 32
+"""Pixels to a side of the patch that a token stands for."""
+GROUPS = 8
+
+
+class ConvTowerConfig(PreTrainedConfig):  # type: ignore[misc]
+    """Sizes of the tower.
+
+    :param image_height: [px], a multiple of 32
+    :param image_width: [px], a multiple of 32
+    :param widths: channels after each halving of the picture, five of them; the last is
+        ``hidden_size``
+    :param depths: residual blocks after each halving
+    """
+
+    model_type = 'emma_conv_tower'
+
+    def __init__(
+        self,
+        image_height: int = 192,
+        image_width: int = 352,
+        widths: Sequence[int] = (24, 48, 96, 160, 256),
+        depths: Sequence[int] = (0, 0, 0, 1, 2),
+        **others: Any,
+    ) -> None:
+        if len(widths) != len(depths) or 2 ** len(widths) != STRIDE:
+            raise ValueError(f'need five widths and depths, got {widths} and {depths}')
+        if image_height % STRIDE or image_width % STRIDE:
+            raise ValueError(
+                f'need a picture of multiples of {STRIDE} px, got {image_width} x {image_height}'
+            )
+        self.image_height, self.image_width = image_height, image_width
+        self.widths, self.depths = list(widths), list(depths)
+        self.hidden_size = widths[-1]
+        super().__init__(**others)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tokens."""
+        return self.image_height // STRIDE, self.image_width // STRIDE
+
+
+class ConvTower(PreTrainedModel):  # type: ignore[misc]
+    """``(B, 3, H, W)`` pictures to ``(B, H / 32 * W / 32, C)`` tokens, row by row."""
+
+    config_class = ConvTowerConfig
+    main_input_name = 'pixel_values'
+    base_model_prefix = 'tower'
+
+    def __init__(self, config: ConvTowerConfig) -> None:
+        super().__init__(config)
+        stages: list[nn.Module] = []
+        channels = 3
+        for k, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
+            stages.append(_Halving(channels, width, kernel=5 if k == 0 else 3))
+            stages += [_Residual(width) for _ in range(depth)]
+            channels = width
+        self.stages = nn.Sequential(*stages)
+        rows, columns = config.grid
+        self.position = nn.Parameter(torch.zeros(1, rows * columns, config.hidden_size))
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
+        elif isinstance(module, _Residual):
+            nn.init.zeros_(module.norms[-1].weight)  # each block begins as the identity
+
+    def forward(self, pixel_values: torch.Tensor, **_: Any) -> BaseModelOutput:
+        """Return the tokens, as ``last_hidden_state`` and as the only one of the hidden states."""
+        maps = self.stages(pixel_values)
+        tokens = self.norm(maps.flatten(2).transpose(1, 2) + self.position)
+        return BaseModelOutput(last_hidden_state=tokens, hidden_states=(tokens,))
+
+
+class _Halving(nn.Module):  # type: ignore[misc]
+    def __init__(self, channels: int, width: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, width, kernel, 2, kernel // 2, bias=False)
+        self.norm = nn.GroupNorm(GROUPS, width)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return nn.functional.relu(self.norm(self.conv(maps)))
+
+
+class _Residual(nn.Module):  # type: ignore[misc]
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            [nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2)]
+        )
+        self.norms = nn.ModuleList([nn.GroupNorm(GROUPS, width) for _ in range(2)])
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        inner = nn.functional.relu(self.norms[0](self.convs[0](maps)))
+        return nn.functional.relu(maps + self.norms[1](self.convs[1](inner)))
+
+
+AutoConfig.register(ConvTowerConfig.model_type, ConvTowerConfig, exist_ok=True)
+AutoModel.register(ConvTowerConfig, ConvTower, exist_ok=True)

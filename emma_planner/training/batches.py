@@ -1,0 +1,184 @@
+"""Examples to tensors: the conversation as the planner holds it, with what is to be learned.
+
+Works for every model that the planner runs: the processor writes the first turn, the chat template
+says what follows a reply, the action codec how actions are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from emma_planner.models.transformers_model import TransformersModel, message
+from emma_planner.planning import prompts
+from emma_planner.planning.actions import ActionCodec
+from emma_planner.planning.types import (
+    CameraFrame,
+    EgoHistory,
+    PlannerInput,
+    Pose,
+)
+from emma_planner.simulation.labels.patches import COLUMNS, DIGITS, ROWS
+from emma_planner.training.dataset_format import Example
+from emma_planner.training.learned_examples import Schedule, mirrored
+
+IGNORED = -100
+"""Label of what is not learned."""
+REASON, PLAN = 1, 2
+"""Parts of a conversation that the model writes."""
+_BLANK = np.zeros((1, 1, 3), dtype=np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """Token ids of one example behind its picture.
+
+    :param ids: of the whole conversation
+    :param parts: :data:`REASON` or :data:`PLAN` where the model writes, else 0
+    """
+
+    ids: list[int]
+    parts: list[int]
+
+
+class Conversations:
+    """Writes conversations for one model.
+
+    :param owner: tokenizer, processor, chat template
+    """
+
+    def __init__(self, owner: TransformersModel, codec: ActionCodec) -> None:
+        self._owner = owner
+        self._codec = codec
+
+    @cached_property
+    def _end_id(self) -> int:
+        return self._owner.vocabulary.end_ids[0]
+
+    def inputs(self, example: Example, image: Image.Image) -> tuple[dict[str, Any], Turn]:
+        """Return what the processor makes of the first turn, and the whole conversation."""
+        planner_input = _planner_input(example)
+        question = prompts.reason_prompt(planner_input, self._codec)
+        has_words = bool(example.reasoning)
+        if not has_words:
+            question = prompts.plan_prompt(planner_input, self._codec, reasoned=False)
+        first = dict(
+            self._owner.processor.apply_chat_template(
+                [message('user', question, [image])],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors='pt',
+            )
+        )
+        ids = first.pop('input_ids')[0].tolist()
+        first.pop('attention_mask')
+        parts = [0] * len(ids)
+        if has_words:
+            self._write(ids, parts, example.reasoning, REASON)
+            asked = prompts.plan_prompt(planner_input, self._codec, reasoned=True)
+            after = self._owner.ids_after_reply(question, asked)
+            ids, parts = ids[:-1] + after, parts[:-1] + [0] * len(after)
+            # the end of the first reply is the first id of what follows it
+            parts[len(parts) - len(after)] = REASON
+        self._write(ids, parts, self._codec.encode(*example.future.T), PLAN)
+        return first, Turn(ids, parts)
+
+    def _write(self, ids: list[int], parts: list[int], text: str, part: int) -> None:
+        tokenizer = self._owner.processor.tokenizer
+        new = [*tokenizer(text, add_special_tokens=False)['input_ids'], self._end_id]
+        ids += new
+        parts += [part] * len(new)
+
+
+class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
+    """Sample ``k`` of a run, ready to be put into a batch."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        schedule: Schedule,
+        conversations: Conversations | None,
+        image_processor: Any,
+    ) -> None:
+        self._examples = examples
+        self._schedule = schedule
+        self._conversations = conversations
+        self._image_processor = image_processor
+
+    def __getitem__(self, k: int) -> dict[str, Any]:
+        number, flipped = self._schedule.sample(k)
+        example = self._examples[number]
+        image = Image.open(example.image).convert('RGB')
+        if flipped:
+            example = mirrored(example)
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        sample: dict[str, Any] = {'patches': _patches(example, flipped=flipped)}
+        if self._conversations is None:
+            sample['inputs'] = dict(self._image_processor(images=image, return_tensors='pt'))
+            return sample
+        sample['inputs'], sample['turn'] = self._conversations.inputs(example, image)
+        return sample
+
+
+def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
+    """Put samples into a batch, padded on the right.
+
+    :returns: what the model takes; ``parts`` ``(B, T)`` of what it writes; ``classes`` and
+        ``depths`` ``(B, 12, 22)`` of the patches
+    """
+    batch: dict[str, torch.Tensor] = {
+        name: torch.cat([sample['inputs'][name] for sample in samples])
+        for name in samples[0]['inputs']
+        if not name.endswith('token_type_ids')
+    }
+    for k, name in enumerate(('classes', 'depths')):
+        batch[name] = torch.stack([sample['patches'][k] for sample in samples])
+    if 'turn' not in samples[0]:
+        return batch
+    turns = [sample['turn'] for sample in samples]
+    length = max(len(turn.ids) for turn in turns)
+    rows = {'input_ids': pad_id, 'parts': 0, 'attention_mask': 0}
+    for name, fill in rows.items():
+        batch[name] = torch.full((len(turns), length), fill, dtype=torch.long)
+    for k, turn in enumerate(turns):
+        batch['input_ids'][k, : len(turn.ids)] = torch.tensor(turn.ids)
+        batch['parts'][k, : len(turn.ids)] = torch.tensor(turn.parts)
+        batch['attention_mask'][k, : len(turn.ids)] = 1
+    for name in samples[0]['inputs']:
+        if name.endswith('token_type_ids'):
+            batch[name] = torch.zeros((len(turns), length), dtype=torch.long)
+            for k, sample in enumerate(samples):
+                value = sample['inputs'][name][0]
+                batch[name][k, : len(value)] = value
+    return batch
+
+
+def _planner_input(example: Example) -> PlannerInput:
+    history = EgoHistory(
+        example.stamp_ns,
+        example.history[:, 0],
+        example.history[:, 1],
+        Pose(0.0, 0.0, 0.0),
+        'map',
+    )
+    frame = CameraFrame(example.stamp_ns, 'front', _BLANK)
+    return PlannerInput((frame,), history, example.command)
+
+
+def _patches(example: Example, *, flipped: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    if example.patches is None:
+        nothing = torch.full((ROWS, COLUMNS), IGNORED, dtype=torch.long)
+        return nothing, nothing
+    grids = []
+    for name in ('classes', 'depths'):
+        values = [DIGITS.index(digit) for digit in example.patches[name]]
+        grid = torch.tensor(values, dtype=torch.long).reshape(ROWS, COLUMNS)
+        grids.append(grid.flip(1) if flipped else grid)
+    return grids[0], grids[1]

@@ -1,0 +1,78 @@
+"""Which example is learned when, and as what: balanced, mirrored, the same for the same seed.
+
+Sample ``k`` of a run depends on the seed and ``k`` alone, so that a run that was cut off goes on
+as if it had not been, whatever loads the samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from emma_planner.planning.checks import lateral_motion, longitudinal_motion
+from emma_planner.planning.types import FloatArray, Trajectory
+from emma_planner.training.dataset_format import Example
+from emma_planner.training.wording import mirrored_facts, mirrored_words, reasoning_text
+
+
+def trajectory_of(example: Example) -> Trajectory:
+    """Return the future of an example."""
+    return Trajectory(example.future[:, 0], example.future[:, 1], example.poses)
+
+
+def weights_of(examples: Sequence[Example]) -> FloatArray:
+    """Return how often each is drawn, in all 1: rare situations more often than they are.
+
+    A situation is the change of speed, the side of a turn, and the light; its examples are drawn
+    by the square root of their number.
+    """
+    kinds = []
+    for example in examples:
+        future = trajectory_of(example)
+        light = example.facts['light'] if example.facts else None
+        state = light['state'] if light else ''
+        kinds.append((longitudinal_motion(future), lateral_motion(future), state))
+    counts = Counter(kinds)
+    weights = np.array([1.0 / math.sqrt(counts[kind]) for kind in kinds])
+    return np.asarray(weights / weights.sum())
+
+
+class Schedule:
+    """Which example is sample ``k``, and whether it is mirrored.
+
+    :param weights: ``(N,)`` of the examples, in all 1
+    """
+
+    def __init__(self, weights: FloatArray, mirrored: float, seed: int) -> None:
+        self._cumulative = np.cumsum(weights)
+        self._mirrored = mirrored
+        self._seed = seed
+
+    def sample(self, k: int) -> tuple[int, bool]:
+        """Return the number of the example and whether it is seen in a mirror."""
+        rng = np.random.default_rng((self._seed, k))
+        number = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1]))
+        return min(number, len(self._cumulative) - 1), bool(rng.random() < self._mirrored)
+
+
+def mirrored(example: Example) -> Example:
+    """Return an example as seen in a mirror; its picture is still to be flipped."""
+    sides = np.array([1.0, -1.0])
+    poses = example.poses * np.array([1.0, -1.0, -1.0])
+    facts = None if example.facts is None else mirrored_facts(example.facts)
+    turned = replace(
+        example,
+        command=mirrored_words(example.command),
+        history=example.history * sides,
+        future=example.future * sides,
+        poses=poses,
+        facts=facts,
+        reasoning=mirrored_words(example.reasoning),
+    )
+    if facts is None:
+        return turned
+    return replace(turned, reasoning=reasoning_text(facts, trajectory_of(turned)))

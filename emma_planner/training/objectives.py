@@ -1,0 +1,134 @@
+"""What training minimises: dense labels of patches, words, actions.
+
+Tensors in, scalars out. Actions are learned over the action tokens alone, as they are decoded, and
+with their neighbours: a bin that is nearly right is nearly right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from emma_planner.planning.actions import ActionTokens
+from emma_planner.simulation.labels.patches import CLASSES, DEPTHS
+from emma_planner.training.batches import IGNORED, PLAN, REASON
+
+SPLIT = 2
+"""A token of the tower covers 2 x 2 labelled patches."""
+CLASS_WEIGHTS = (0.5, 1.0, 1.0, 2.0, 4.0, 3.0, 6.0, 6.0, 6.0)
+"""Rare classes count more; in the order of :data:`CLASSES`."""
+DEPTH_WEIGHT = 0.5
+
+
+class PatchHead(nn.Module):  # type: ignore[misc]
+    """Class and distance of the patches under each token of a vision tower.
+
+    :param width: of the tokens
+    :param grid: rows and columns of tokens
+    """
+
+    def __init__(self, width: int, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.grid = grid
+        self.linear = nn.Linear(width, SPLIT * SPLIT * (len(CLASSES) + DEPTHS))
+        self.register_buffer('weights', torch.tensor(CLASS_WEIGHTS))
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits ``(B, 9, 12, 22)`` of classes and ``(B, 32, 12, 22)`` of distances."""
+        rows, columns = self.grid
+        values = self.linear(tokens).unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+        values = nn.functional.pixel_shuffle(values, SPLIT)
+        return values[:, : len(CLASSES)], values[:, len(CLASSES) :]
+
+    def loss(
+        self, tokens: torch.Tensor, classes: torch.Tensor, depths: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss, and the share of patches whose class is right."""
+        of_class, of_depth = self(tokens)
+        loss = nn.functional.cross_entropy(
+            of_class, classes, weight=self.weights, ignore_index=IGNORED
+        )
+        near = depths.masked_fill(depths == DEPTHS - 1, IGNORED)
+        if (near != IGNORED).any():
+            depth_loss = nn.functional.cross_entropy(of_depth, near, ignore_index=IGNORED)
+            loss = loss + DEPTH_WEIGHT * depth_loss
+        known = classes != IGNORED
+        right = (of_class.argmax(1) == classes)[known].float().mean()
+        return loss, right
+
+
+class ActionTargets:
+    """Where the action tokens are in a vocabulary, and what is right beside a bin.
+
+    :param ids: of all speed tokens, then of all curvature tokens
+    :param smoothing_bins: width of the neighbourhood; 0 for none
+    """
+
+    def __init__(self, ids: Sequence[Sequence[int]], smoothing_bins: float) -> None:
+        self._ids = [torch.tensor(kind) for kind in ids]
+        self._targets = [_neighbours(len(kind), smoothing_bins) for kind in ids]
+
+    @classmethod
+    def of_tokenizer(cls, tokenizer: object, smoothing_bins: float) -> ActionTargets:
+        """Look the tokens up."""
+        kinds = (ActionTokens.speed_tokens, ActionTokens.curvature_tokens)
+        ids = [tokenizer.convert_tokens_to_ids(list(kind)) for kind in kinds]  # type: ignore[attr-defined]
+        return cls(ids, smoothing_bins)
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return ``(n,)`` losses of action tokens; 0 where the label is none.
+
+        :param logits: ``(n, V)``
+        :param labels: ``(n,)`` ids
+        """
+        loss = logits.new_zeros(len(labels))
+        for ids, targets in zip(self._ids, self._targets, strict=True):
+            known = ids.to(labels.device)
+            first, last = int(known[0]), int(known[-1])
+            mine = (labels >= first) & (labels <= last)
+            if not mine.any():
+                continue
+            scores = torch.log_softmax(logits[mine][:, known].float(), dim=-1)
+            wanted = targets.to(labels.device)[labels[mine] - first]
+            # what no model can do better than
+            least = torch.xlogy(wanted, wanted).sum(-1)
+            loss[mine] = least - (wanted * scores).sum(-1)
+        return loss
+
+
+def conversation_loss(
+    logits: torch.Tensor,
+    input_ids: torch.Tensor,
+    parts: torch.Tensor,
+    actions: ActionTargets,
+    part_weights: tuple[float, float],
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """Return the weighted mean loss of what the model writes.
+
+    :param logits: ``(B, T, V)``
+    :param parts: ``(B, T)`` which part each token is of
+    :param part_weights: of a token of the chain of thought, of an action token
+    """
+    written = parts[:, 1:] > 0
+    labels, of_part = input_ids[:, 1:][written], parts[:, 1:][written]
+    scores = logits[:, :-1][written]
+    words, plans = of_part == REASON, of_part == PLAN
+    word_loss = nn.functional.cross_entropy(scores[words].float(), labels[words], reduction='sum')
+    plan_loss = actions.loss(scores[plans], labels[plans]).sum()
+    weights = part_weights[0] * words.sum() + part_weights[1] * plans.sum()
+    loss = (part_weights[0] * word_loss + part_weights[1] * plan_loss) / weights
+    return loss, {
+        'reason': float(word_loss.detach() / words.sum().clamp_min(1)),
+        'plan': float(plan_loss.detach() / plans.sum().clamp_min(1)),
+    }
+
+
+def _neighbours(count: int, width: float) -> torch.Tensor:
+    """Rows of how right each bin is beside the right one, in all 1 each."""
+    if width <= 0.0:
+        return torch.eye(count)
+    apart = (torch.arange(count)[:, None] - torch.arange(count)).abs()
+    near = torch.exp(-apart / width) * (apart <= 4 * width)
+    return near / near.sum(-1, keepdim=True)

@@ -1,0 +1,313 @@
+"""Trains one stage: the vision tower on patches, or the whole model on conversations.
+
+One loop for a CPU, a GPU and many (``accelerate launch`` or torchrun). A run that was cut off goes
+on from its last state; the same seed gives the same run on the same machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from emma_planner.models.checkpoints import UNTRAINED_KEY, open_checkpoint, quiet_transformers
+from emma_planner.models.transformers_model import TransformersModel
+from emma_planner.planning.planner import choose_codec
+from emma_planner.training.batches import Conversations, LearnedSamples, collate
+from emma_planner.training.dataset_format import Example, read_examples
+from emma_planner.training.learned_examples import Schedule, weights_of
+from emma_planner.training.objectives import ActionTargets, PatchHead, conversation_loss
+from emma_planner.training.run_state import (
+    MODEL,
+    begin_run,
+    newest_state,
+    publish_state,
+)
+from emma_planner.training.train_config import PERCEPTION, SFT, TrainConfig, TrainError
+
+HEAD = 'patch_head.pt'
+"""Beside the model of a run: for the next stage, no part of the checkpoint."""
+BETAS = (0.9, 0.98)
+
+
+class _Stage(nn.Module):  # type: ignore[misc]
+    """Model, patch head and loss as one module, as distributed training wants it."""
+
+    def __init__(self, model: Any, config: TrainConfig, tokenizer: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        vision = model.config.vision_config
+        grid = getattr(vision, 'grid', None)
+        uses_patches = config.stage == PERCEPTION or config.patch_weight > 0.0
+        self.head = PatchHead(vision.hidden_size, grid) if uses_patches and grid else None
+        self._actions = ActionTargets.of_tokenizer(tokenizer, config.smoothing_bins)
+        self._tokens: torch.Tensor | None = None
+        if self.head is not None:
+            model.model.vision_tower.register_forward_hook(self._keep)
+
+    def _keep(self, module: Any, inputs: Any, output: Any) -> None:
+        self._tokens = output.last_hidden_state
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+        config = self.config
+        inputs = {k: v for k, v in batch.items() if k not in ('classes', 'depths', 'parts')}
+        if config.stage == PERCEPTION:
+            assert self.head is not None
+            self.model.model.vision_tower(inputs['pixel_values'])
+            loss, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
+            return loss, {'patches': float(loss.detach()), 'patches_right': float(right)}
+        logits = self.model(**inputs, use_cache=False).logits
+        loss, told = conversation_loss(
+            logits,
+            batch['input_ids'],
+            batch['parts'],
+            self._actions,
+            (config.reason_weight, config.plan_weight),
+        )
+        if self.head is not None:
+            dense, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
+            loss = loss + config.patch_weight * dense
+            told |= {'patches': float(dense.detach()), 'patches_right': float(right)}
+        return loss, told
+
+
+def train(
+    config: TrainConfig,
+    progress: Callable[[int, dict[str, float]], None] = lambda step, told: None,
+) -> Path:
+    """Train a stage to its end; return the folder of the model.
+
+    :param progress: called every ``log_every`` steps with what is logged
+    :raises TrainError: nothing to learn from, another run's folder, an interruption
+    :raises DatasetError: a data set cannot be read
+    :raises ModelError: the checkpoint cannot be loaded
+    """
+    torch.manual_seed(config.seed)
+    out = Path(config.out)
+    accelerator = Accelerator(mixed_precision=config.mixed_precision)
+    checkpoint = open_checkpoint(config.model, device=str(accelerator.device), dtype='float32')
+    owner = TransformersModel(checkpoint, config.model)
+    stage = _Stage(checkpoint.model, config, checkpoint.processor.tokenizer)
+    head = Path(config.model).with_name(HEAD)
+    if stage.head is not None and head.exists():
+        stage.head.load_state_dict(torch.load(head, weights_only=True))
+    examples = [example for folder in config.data for example in read_examples(Path(folder))]
+    if not examples:
+        raise TrainError(f'data: need examples, got none in {", ".join(config.data)}')
+    if accelerator.is_main_process:
+        facts = {
+            'config': vars(config),
+            'data_hash': data_hash(examples),
+            'examples': len(examples),
+        }
+        begin_run(out, config, facts)
+    accelerator.wait_for_everyone()
+    optimizer = torch.optim.AdamW(
+        _groups(stage, config.weight_decay), lr=config.learning_rate, betas=BETAS
+    )
+    stage, optimizer = accelerator.prepare(stage, optimizer)
+    state = newest_state(out)
+    begin = 0
+    if state is not None:
+        begin, folder = state
+        accelerator.load_state(str(folder))
+    batches = _batches(config, examples, owner, begin, accelerator)
+    with _Interruption() as interruption:
+        _loop(config, accelerator, stage, optimizer, batches, begin, interruption, progress)
+    if accelerator.is_main_process:
+        return _finish(config, accelerator.unwrap_model(stage), owner, examples)
+    return out / MODEL
+
+
+def _loop(
+    config: TrainConfig,
+    accelerator: Accelerator,
+    stage: Any,
+    optimizer: Any,
+    batches: Iterator[dict[str, torch.Tensor]],
+    begin: int,
+    interruption: _Interruption,
+    progress: Callable[[int, dict[str, float]], None],
+) -> None:
+    stage.train()
+    log = _Log(Path(config.out), config.log_every)
+    for step, batch in enumerate(batches, begin):
+        for group in optimizer.param_groups:
+            group['lr'] = config.rate(step)
+        with accelerator.autocast():
+            loss, told = stage(batch)
+        if not torch.isfinite(loss):
+            raise TrainError(f'step {step}: need a finite loss, got {float(loss)}')
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(stage.parameters(), config.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        log.add({'loss': float(loss.detach()), **told})
+        if (step + 1) % config.log_every == 0 and accelerator.is_main_process:
+            progress(step + 1, log.flush(step + 1, config.rate(step)))
+        is_last = step + 1 == config.steps
+        if (step + 1) % config.save_every == 0 or is_last or interruption.is_wanted:
+            _save(accelerator, Path(config.out), step + 1)
+        if interruption.is_wanted and not is_last:
+            raise TrainError(f'interrupted after step {step + 1}; run the same command to go on')
+
+
+def _save(accelerator: Accelerator, out: Path, step: int) -> None:
+    aside = out / '.state'
+    if accelerator.is_main_process:
+        shutil.rmtree(aside, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(aside))
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        publish_state(aside, out, step)
+
+
+def _finish(
+    config: TrainConfig, stage: _Stage, owner: TransformersModel, examples: list[Example]
+) -> Path:
+    """Write the model as a checkpoint that says what it was trained on."""
+    out = Path(config.out)
+    aside, folder = out / '.model', out / MODEL
+    shutil.rmtree(aside, ignore_errors=True)
+    model = stage.model
+    if config.stage == SFT and hasattr(model.config, UNTRAINED_KEY):
+        delattr(model.config, UNTRAINED_KEY)
+    history = list(getattr(model.config, 'emma_training', []))
+    history.append(
+        {
+            'stage': config.stage,
+            'config': config.hash(),
+            'data': data_hash(examples),
+            'steps': config.steps,
+        }
+    )
+    model.config.emma_training = history
+    with quiet_transformers():
+        model.save_pretrained(aside)
+        owner.processor.tokenizer.save_pretrained(aside)
+    for name in ('chat_template.jinja', 'processor_config.json', 'preprocessor_config.json'):
+        source = Path(config.model) / name
+        if source.exists():
+            shutil.copy(source, aside / name)
+    if stage.head is not None:
+        torch.save(stage.head.state_dict(), out / HEAD)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    return folder
+
+
+def data_hash(examples: list[Example]) -> str:
+    """Return a short hash of which examples there are."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(f'{example.source} {example.stamp_ns} {example.reasoning}\n'.encode())
+    return digest.hexdigest()[:12]
+
+
+def _groups(stage: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weights decay, biases and scales do not."""
+    shapes = {True: [], False: []}  # type: dict[bool, list[Any]]
+    for parameter in stage.parameters():
+        if parameter.requires_grad:
+            shapes[parameter.ndim > 1].append(parameter)
+    return [
+        {'params': shapes[True], 'weight_decay': decay},
+        {'params': shapes[False], 'weight_decay': 0.0},
+    ]
+
+
+def _batches(
+    config: TrainConfig,
+    examples: list[Example],
+    owner: TransformersModel,
+    begin: int,
+    accelerator: Accelerator,
+) -> Iterator[dict[str, torch.Tensor]]:
+    conversations = None
+    if config.stage == SFT:
+        conversations = Conversations(owner, choose_codec(owner, 'auto'))
+    schedule = Schedule(weights_of(examples), config.mirrored, config.seed)
+    samples = LearnedSamples(examples, schedule, conversations, owner.processor.image_processor)
+    share, rank = accelerator.num_processes, accelerator.process_index
+    numbers = [
+        range(step * config.batch + rank, (step + 1) * config.batch, share)
+        for step in range(begin, config.steps)
+    ]
+    pad_id = owner.processor.tokenizer.pad_token_id or 0
+    loader = torch.utils.data.DataLoader(
+        samples,
+        batch_sampler=numbers,
+        num_workers=config.num_workers,
+        collate_fn=lambda rows: collate(rows, pad_id),
+        multiprocessing_context='fork' if config.num_workers else None,
+        persistent_workers=config.num_workers > 0,
+    )
+    for batch in loader:
+        yield {name: value.to(accelerator.device) for name, value in batch.items()}
+
+
+class _Log:
+    """Means since the last line; a line each in log.jsonl and for TensorBoard."""
+
+    def __init__(self, out: Path, every: int) -> None:
+        self._path = out / 'log.jsonl'
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._begin = time.monotonic()
+        self._board = _board(out)
+
+    def add(self, values: dict[str, float]) -> None:
+        self._count += 1
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+
+    def flush(self, step: int, rate: float) -> dict[str, float]:
+        seconds = time.monotonic() - self._begin
+        told = {name: value / self._count for name, value in self._sums.items()}
+        told |= {'learning_rate': rate, 'steps_per_s': self._count / seconds}
+        with self._path.open('a', encoding='utf-8') as file:
+            file.write(json.dumps({'step': step, **told}) + '\n')
+        if self._board is not None:
+            for name, value in told.items():
+                self._board.add_scalar(name, value, step)
+        self._sums, self._count, self._begin = {}, 0, time.monotonic()
+        return told
+
+
+def _board(out: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(out / 'tensorboard'))
+
+
+class _Interruption:
+    """Notes SIGINT and SIGTERM, so that a step is ended and its state kept."""
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Interruption:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, *_: object) -> None:
+        self.is_wanted = True

@@ -1,0 +1,105 @@
+"""What is trained, on what, and how: the parameters of ``emma train``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PERCEPTION, SFT = 'perception', 'sft'
+STAGES = (PERCEPTION, SFT)
+
+
+class TrainError(Exception):
+    """Training cannot begin or go on."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One stage of training.
+
+    :param stage: ``perception`` trains the vision tower on dense labels of patches; ``sft`` the
+        whole model on chain of thought and actions
+    :param model: checkpoint to begin with
+    :param data: folders of data sets, one after the other
+    :param out: folder of the run: its state, its log, and ``model/`` at the end
+    :param steps: batches
+    :param warmup: share of the steps in which the learning rate rises; in the last
+        ``cooldown`` it falls to 0
+    :param mirrored: share of the samples that are seen in a mirror
+    :param reason_weight: of a token of the chain of thought; ``plan_weight`` of an action token
+    :param patch_weight: of the dense labels beside sft, 0 without
+    :param smoothing_bins: neighbours of an action's bin are right too, falling off over so many
+    :param save_every: steps between states to go on from
+    """
+
+    stage: str
+    model: str
+    data: tuple[str, ...]
+    out: str
+    steps: int
+    batch: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    cooldown: float = 0.3
+    clip: float = 1.0
+    mirrored: float = 0.5
+    reason_weight: float = 1.0
+    plan_weight: float = 2.0
+    patch_weight: float = 0.3
+    smoothing_bins: float = 2.0
+    save_every: int = 250
+    log_every: int = 25
+    num_workers: int = 0
+    mixed_precision: str = 'no'
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise TrainError(f'stage: need one of {", ".join(STAGES)}, got {self.stage!r}')
+        for name in ('steps', 'batch', 'save_every', 'log_every'):
+            if getattr(self, name) < 1:
+                raise TrainError(f'{name}: need 1 at least, got {getattr(self, name)}')
+        if not self.data:
+            raise TrainError('data: need a folder at least, got none')
+
+    def hash(self) -> str:
+        """Return a short hash of all of it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step: up, level, down."""
+        up, down = self.warmup * self.steps, self.cooldown * self.steps
+        rise = min(1.0, (step + 1) / max(up, 1.0))
+        fall = min(1.0, (self.steps - step) / max(down, 1.0))
+        return self.learning_rate * rise * fall
+
+
+def read_train_config(path: Path, changes: dict[str, Any]) -> TrainConfig:
+    """Read a YAML file.
+
+    :param changes: values that win over the file's
+    :raises TrainError: names what is wrong
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, yaml.YAMLError) as err:
+        raise TrainError(f'{path}: need a YAML file, got {" ".join(str(err).split())}') from err
+    if not isinstance(values, dict):
+        raise TrainError(f'{path}: need parameters, got {type(values).__name__}')
+    known = {field.name: field for field in fields(TrainConfig)}
+    values = {**values, **changes}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise TrainError(f'{path}: need known parameters, got {", ".join(unknown)}')
+    data = values.get('data', ())
+    values['data'] = (data,) if isinstance(data, str) else tuple(data)
+    try:
+        return TrainConfig(**values)
+    except TypeError as err:
+        raise TrainError(f'{path}: {err}') from err
