@@ -71,3 +71,14 @@ def latency(text: str) -> float | None:
     if not 0.0 <= value <= 60.0:
         raise argparse.ArgumentTypeError(f"need seconds from 0 to 60 or 'measured', got {text}")
     return value
+
+
+def share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(f'need a number from 0 to 1, got {text!r}') from err
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f'need a number from 0 to 1, got {text}')
+    return value

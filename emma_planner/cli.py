@@ -16,6 +16,7 @@ from emma_planner.arguments import (
     picture_size,
     positive_count,
     positive_number,
+    share,
 )
 from emma_planner.executables import missing
 from emma_planner.resources import preset_names
@@ -48,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     _add_replay(commands)
     _add_drive(commands)
+    _add_dataset(commands)
+    _add_model(commands)
+    _add_train(commands)
     return parser
 
 
@@ -142,7 +146,78 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
         action='store_true',
         help='planner and follower as ROS nodes in processes of their own: the same drives',
     )
-    scale = drive.add_argument_group('scale')
+    _add_scale(drive)
+
+
+def _add_dataset(commands: argparse._SubParsersAction[_Parser]) -> None:
+    dataset = commands.add_parser('dataset', help='make data sets to learn from')
+    actions = dataset.add_subparsers(dest='action', required=True, metavar='ACTION')
+    build = actions.add_parser(
+        'build',
+        help='drive the expert and write labelled examples',
+        description='Drive the expert through scenarios and write pictures, history, chain of '
+        'thought and future, in shards; a build that was cut off goes on.',
+    )
+    build.add_argument('--out', type=Path, required=True, help='folder of the data set')
+    build.add_argument('--split', default='train', help='train, val or test (default train)')
+    build.add_argument(
+        '--seeds',
+        type=number_ranges,
+        required=True,
+        metavar='A-B',
+        help='scenarios of the split, as 0-399',
+    )
+    build.add_argument(
+        '--every',
+        type=positive_number,
+        default=0.5,
+        metavar='SECONDS',
+        help='between examples (default 0.5)',
+    )
+    build.add_argument(
+        '--disturbed',
+        type=share,
+        default=0.5,
+        metavar='SHARE',
+        help='scenarios in which pushes take the car off its line, 0 to 1 (default 0.5)',
+    )
+    _add_scale(build)
+    build.add_argument('--quiet', action='store_true', help='no progress bar')
+
+
+def _add_model(commands: argparse._SubParsersAction[_Parser]) -> None:
+    model = commands.add_parser('model', help='make models')
+    actions = model.add_subparsers(dest='action', required=True, metavar='ACTION')
+    init = actions.add_parser(
+        'init',
+        help='make the small model with random weights',
+        description='Write a small multimodal model of stock LLaVA classes with a convolutional '
+        'vision tower, its tokenizer and its processor; its weights are random.',
+    )
+    init.add_argument('folder', type=Path, metavar='FOLDER', help='where it is written')
+    init.add_argument('--seed', type=int, default=0, help='of the weights (default 0)')
+
+
+def _add_train(commands: argparse._SubParsersAction[_Parser]) -> None:
+    train = commands.add_parser(
+        'train',
+        help='train one stage of a model',
+        description='Train the stage that a YAML file describes; the same command goes on with '
+        'a run that was cut off. Under torchrun or accelerate launch it runs on many devices.',
+    )
+    train.add_argument('config', type=Path, metavar='CONFIG', help='parameter file (YAML)')
+    train.add_argument(
+        '--set',
+        action='append',
+        default=[],
+        metavar='KEY=VALUE',
+        help='set one parameter; may be repeated',
+    )
+    train.add_argument('--quiet', action='store_true', help='no progress bar')
+
+
+def _add_scale(command: argparse.ArgumentParser) -> None:
+    scale = command.add_argument_group('scale')
     scale.add_argument('--workers', type=positive_count, default=1, help='processes (default 1)')
     scale.add_argument(
         '--ray', metavar='ADDRESS', help="of a Ray cluster; 'local' starts one on this machine"

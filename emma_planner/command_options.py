@@ -34,10 +34,14 @@ def config_of(arguments: argparse.Namespace) -> PlannerConfig:
         for key in ('model', 'planner', 'seed')
         if getattr(arguments, key) is not None
     }
-    return update_config(config, {**_assignments(arguments.set), **options}, 'options')
+    return update_config(config, {**assignments(arguments.set), **options}, 'options')
 
 
-def _assignments(texts: list[str]) -> dict[str, Any]:
+def assignments(texts: list[str]) -> dict[str, Any]:
+    """Return what ``--set KEY=VALUE`` asks for.
+
+    :raises ConfigError: no such form
+    """
     values = {}
     for text in texts:
         key, equals, value = text.partition('=')

@@ -1,0 +1,58 @@
+"""What is learned when: the same for the same seed, rare things more often, mirrors of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from training.examples_by_hand import future, record, write_dataset
+
+from emma_planner.planning.kinematics import integrate
+from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.training.dataset_format import read_examples
+from emma_planner.training.learned_examples import Schedule, mirrored, weights_of
+from emma_planner.training.wording import read
+
+
+@pytest.fixture
+def examples(tmp_path):
+    rare = future(np.linspace(6.0, 0.0, 10))
+    records = [record(k, future()) for k in range(16)] + [record(16, rare)]
+    return list(read_examples(write_dataset(tmp_path / 'set', records)))
+
+
+def test_a_rare_situation_is_learned_more_often_than_it_is(examples):
+    weights = weights_of(examples)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[-1] == pytest.approx(4.0 * weights[0])
+
+
+def test_samples_depend_on_seed_and_number_alone(examples):
+    schedule = Schedule(weights_of(examples), 0.5, seed=3)
+    forward = [schedule.sample(k) for k in range(200)]
+    assert [Schedule(weights_of(examples), 0.5, 3).sample(k) for k in range(200)] == forward
+    assert [Schedule(weights_of(examples), 0.5, 4).sample(k) for k in range(200)] != forward
+    assert schedule.sample(150) == forward[150]
+
+
+def test_samples_are_drawn_by_weight_and_mirrored_by_share(examples):
+    schedule = Schedule(weights_of(examples), 0.25, seed=0)
+    drawn = [schedule.sample(k) for k in range(8000)]
+    counts = Counter(number for number, _ in drawn)
+    assert counts[16] / 8000 == pytest.approx(4.0 / 20.0, abs=0.02)
+    assert np.mean([flipped for _, flipped in drawn]) == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_mirrored_example_is_that_of_the_mirrored_world(examples):
+    example = examples[3]
+    turned = mirrored(example)
+    assert turned.command == 'turn right'
+    assert (turned.future[:, 1] == -example.future[:, 1]).all()
+    assert np.allclose(turned.poses, integrate(*turned.future.T), atol=1e-9)
+    said, before = (parse_reasoning(item.reasoning) for item in (turned, example))
+    assert read(said).light == read(before).light
+    assert 'ahead right' in said.objects[0]
+    back = mirrored(turned)
+    assert back.reasoning == example.reasoning
+    assert (back.poses == example.poses).all()

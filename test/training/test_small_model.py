@@ -1,0 +1,170 @@
+"""The small model: stock classes, few tokens; the conversation that it learns is the one held."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from training.examples_by_hand import record, write_dataset
+
+pytest.importorskip('torch')
+
+import torch
+from PIL import Image
+
+from emma_planner.models.checkpoints import Checkpoint, open_checkpoint
+from emma_planner.models.conv_tower import ConvTower, ConvTowerConfig
+from emma_planner.models.transformers_model import TransformersModel
+from emma_planner.planning import prompts
+from emma_planner.planning.actions import ActionTokens
+from emma_planner.planning.planner import choose_codec
+from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
+from emma_planner.training.batches import PLAN, REASON, Conversations, collate
+from emma_planner.training.build_model import SmallModel, init_model
+from emma_planner.training.dataset_format import read_examples
+from emma_planner.training.small_tokenizer import build_small_tokenizer
+
+TINY = SmallModel(
+    width=32, layers=1, heads=2, mlp=48, image_px=(64, 96), tower_widths=(8, 8, 8, 8, 16)
+)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('tiny')
+    init_model(folder, TINY)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def owner(folder):
+    return TransformersModel(open_checkpoint(str(folder), device='cpu'), 'tiny')
+
+
+@pytest.fixture
+def example(tmp_path):
+    return next(read_examples(write_dataset(tmp_path / 'set', [record(2)])))
+
+
+def test_the_default_has_5_to_20_million_parameters(tmp_path):
+    assert 5e6 <= init_model(tmp_path, SmallModel()) <= 20e6
+    assert (tmp_path / 'model.safetensors').stat().st_size <= 40e6
+
+
+def test_it_loads_by_the_auto_classes_once_the_tower_is_registered(folder):
+    code = (
+        'import emma_planner.models.conv_tower\n'
+        'from transformers import AutoModelForImageTextToText, AutoProcessor\n'
+        f'model = AutoModelForImageTextToText.from_pretrained({str(folder)!r})\n'
+        f'processor = AutoProcessor.from_pretrained({str(folder)!r})\n'
+        'print(type(model).__name__, type(processor).__name__)'
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert 'LlavaForConditionalGeneration LlavaProcessor' in result.stdout, result.stderr
+
+
+def test_the_same_seed_is_the_same_model(folder, tmp_path):
+    init_model(tmp_path / 'same', TINY)
+    init_model(tmp_path / 'other', TINY, seed=1)
+    weights = [
+        (path / 'model.safetensors').read_bytes()
+        for path in (folder, tmp_path / 'same', tmp_path / 'other')
+    ]
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_what_can_be_said_takes_a_token_a_word(example):
+    tokenizer = build_small_tokenizer()
+    text = example.reasoning
+    ids = tokenizer(text, add_special_tokens=False)['input_ids']
+    assert tokenizer.decode(ids) == text
+    words = sum(text.count(mark) for mark in ' \n,;.:') + 1
+    assert len(ids) <= words + 2
+    actions = ActionTokens().encode(*example.future.T)
+    assert len(tokenizer(actions, add_special_tokens=False)['input_ids']) == 20
+
+
+def test_the_tower_gives_a_token_for_each_32_px_and_looks_at_the_picture():
+    config = ConvTowerConfig(image_height=64, image_width=96, widths=(8, 8, 8, 8, 16))
+    tower = ConvTower(config).eval()
+    pictures = torch.randn(2, 3, 64, 96)
+    tokens = tower(pictures).last_hidden_state
+    assert tokens.shape == (2, 6, 16)
+    assert not torch.allclose(tokens[0], tokens[1])
+
+
+@pytest.mark.parametrize(
+    'sizes', [{'image_height': 60}, {'image_width': 100}, {'widths': (8, 16)}]
+)
+def test_sizes_that_do_not_fit_are_refused(sizes):
+    with pytest.raises(ValueError, match='need'):
+        ConvTowerConfig(**sizes)
+
+
+def _held(owner, example, replies, monkeypatch):
+    """Ids of the conversation that the planner holds when the model says these replies."""
+    tokenizer, said = owner.processor.tokenizer, iter(replies)
+
+    def generate(input_ids, **_):
+        ids = tokenizer(next(said), add_special_tokens=False)['input_ids']
+        return torch.cat([input_ids, torch.tensor([[*ids, tokenizer.eos_token_id]])], dim=1)
+
+    monkeypatch.setattr(owner.model, 'generate', generate)
+    codec = choose_codec(owner, 'auto')
+    history = EgoHistory(0, *example.history.T.copy(), Pose(0.0, 0.0, 0.0), 'map')
+    rgb = np.asarray(Image.open(example.image).convert('RGB'))
+    planner_input = PlannerInput((CameraFrame(0, 'front', rgb),), history, example.command)
+    chat = owner.start(planner_input.frames)
+    chat.ask(prompts.reason_prompt(planner_input, codec), max_tokens=99)
+    chat.ask(
+        prompts.plan_prompt(planner_input, codec, reasoned=True),
+        max_tokens=codec.max_tokens,
+        reply_format=codec.reply_format,
+    )
+    return chat._inputs['input_ids'][0].tolist()
+
+
+def test_the_conversation_that_is_learned_is_the_one_that_the_planner_holds(
+    owner, example, monkeypatch
+):
+    codec = choose_codec(owner, 'auto')
+    replies = (example.reasoning, codec.encode(*example.future.T))
+    held = _held(owner, example, replies, monkeypatch)
+    image = Image.open(example.image).convert('RGB')
+    _, turn = Conversations(owner, codec).inputs(example, image)
+    assert turn.ids[:-1] == held
+    tokenizer = owner.processor.tokenizer
+    for part, text in ((REASON, replies[0]), (PLAN, replies[1])):
+        ids = [k for k, of in zip(turn.ids, turn.parts, strict=True) if of == part]
+        assert tokenizer.decode(ids) == text + '<|end|>'
+
+
+def test_without_words_the_actions_alone_are_learned(owner, example):
+    codec = choose_codec(owner, 'auto')
+    image = Image.open(example.image).convert('RGB')
+    _, turn = Conversations(owner, codec).inputs(replace(example, reasoning=''), image)
+    assert set(turn.parts) == {0, PLAN}
+    assert 'Plan.' in owner.processor.tokenizer.decode(turn.ids)
+
+
+def test_a_batch_is_padded_and_says_what_is_written():
+    samples = []
+    for ids in ([5, 6, 7], [5]):
+        patches = (torch.zeros(12, 22), torch.zeros(12, 22))
+        turn = type('T', (), {'ids': ids, 'parts': [0] * (len(ids) - 1) + [PLAN]})
+        inputs = {'pixel_values': torch.zeros(1, 3, 4, 4)}
+        samples.append({'inputs': inputs, 'turn': turn, 'patches': patches})
+    batch = collate(samples, pad_id=9)
+    assert batch['input_ids'].tolist() == [[5, 6, 7], [5, 9, 9]]
+    assert batch['attention_mask'].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch['parts'].tolist() == [[0, 0, PLAN], [PLAN, 0, 0]]
+    assert batch['pixel_values'].shape == (2, 3, 4, 4)
+
+
+def test_a_checkpoint_class_is_what_the_planner_takes(owner):
+    assert isinstance(Checkpoint(owner.model, owner.processor), Checkpoint)

@@ -1,0 +1,158 @@
+"""A run is the same for the same seed, goes on where it was, and leaves a model that plans."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training.examples_by_hand import record, write_dataset
+from training.test_small_model import TINY
+
+pytest.importorskip('torch')
+pytest.importorskip('accelerate')
+
+import torch
+from safetensors.torch import load_file
+
+from emma_planner.assemble import build_planner
+from emma_planner.config import PlannerConfig
+from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
+from emma_planner.training.build_model import init_model
+from emma_planner.training.run_state import newest_state
+from emma_planner.training.train import train
+from emma_planner.training.train_config import TrainConfig, TrainError, read_train_config
+
+
+@pytest.fixture(scope='module')
+def start(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('start')
+    init_model(folder / 'model', replace(TINY, image_px=(192, 352)))
+    write_dataset(folder / 'set', [record(k) for k in range(12)])
+    return folder
+
+
+def _config(start: Path, out: Path, **changes) -> TrainConfig:
+    values = {
+        'stage': 'sft',
+        'model': str(start / 'model'),
+        'data': (str(start / 'set'),),
+        'out': str(out),
+        'steps': 6,
+        'batch': 4,
+        'save_every': 2,
+        'log_every': 2,
+        'learning_rate': 3e-3,
+    }
+    return TrainConfig(**{**values, **changes})
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / 'model.safetensors')
+
+
+def _same(one: Path, other: Path) -> bool:
+    a, b = _weights(one), _weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize('stage', ['perception', 'sft'])
+def test_it_learns_and_the_same_seed_is_the_same_run(start, tmp_path, stage):
+    losses = []
+    config = _config(start, tmp_path / 'one', stage=stage, steps=30, save_every=30)
+    one = train(config, lambda step, told: losses.append(told['loss']))
+    assert losses[-1] < 0.8 * losses[0]
+    other = train(replace(config, out=str(tmp_path / 'two')))
+    assert _same(one, other)
+    assert not _same(one, start / 'model')
+    other = train(replace(config, out=str(tmp_path / 'three'), seed=1))
+    assert not _same(one, other)
+
+
+def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(start, tmp_path):
+    whole = train(_config(start, tmp_path / 'whole'))
+    config = _config(start, tmp_path / 'cut')
+
+    def cut(step, told):
+        if step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, cut)
+    assert newest_state(tmp_path / 'cut')[0] == 2
+    assert not (tmp_path / 'cut/model').exists()
+    assert _same(train(config), whole)
+
+
+def test_a_signal_ends_a_step_and_keeps_its_state(start, tmp_path):
+    config = _config(start, tmp_path / 'run', save_every=100, log_every=1)
+
+    def stop(step, told):
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainError, match=r'interrupted after step [34]; run the same command'):
+        train(config, stop)
+    assert newest_state(tmp_path / 'run')[0] in (3, 4)
+    assert _same(train(config), train(_config(start, tmp_path / 'whole', log_every=1)))
+
+
+def test_a_state_that_was_not_finished_is_not_gone_on_from(start, tmp_path):
+    out = tmp_path / 'run'
+    (out / '.state').mkdir(parents=True)
+    (out / '.state/model.safetensors').write_bytes(b'half')
+    assert newest_state(out) is None
+    train(_config(start, out))
+    assert (out / 'model/model.safetensors').exists()
+
+
+def test_another_run_in_the_folder_is_refused(start, tmp_path):
+    train(_config(start, tmp_path / 'run', steps=2))
+    with pytest.raises(TrainError, match='need the run that was begun here'):
+        train(_config(start, tmp_path / 'run', steps=3))
+
+
+def test_the_model_plans_and_says_what_it_was_trained_on(start, tmp_path):
+    folder = train(_config(start, tmp_path / 'run'))
+    planner = build_planner(PlannerConfig(model=str(folder)))
+    assert planner.name == str(folder)  # no longer called untrained
+    history = EgoHistory(0, np.full(10, 5.0), np.zeros(10), Pose(0.0, 0.0, 0.0), 'map')
+    frame = CameraFrame(0, 'front', np.zeros((36, 64, 3), dtype=np.uint8))
+    plan = planner.plan(PlannerInput((frame,), history, 'turn left'))
+    assert plan.trajectory is not None
+    told = json.loads((folder / 'config.json').read_text())
+    assert [item['stage'] for item in told['emma_training']] == ['sft']
+    assert 'emma_untrained' not in told
+    lines = (tmp_path / 'run/log.jsonl').read_text().splitlines()
+    assert [json.loads(line)['step'] for line in lines] == [2, 4, 6]
+
+
+def test_the_learning_rate_rises_stays_and_falls():
+    config = TrainConfig('sft', '', ('x',), '', steps=100, warmup=0.1, cooldown=0.2)
+    rates = [config.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert rates[10:80] == [1e-3] * 70
+    assert rates[-1] == pytest.approx(5e-5)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('stage: perfection\nmodel: a\ndata: b\nout: c\nsteps: 1', 'stage: need one of'),
+        ('stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 0', 'steps: need 1 at least, got 0'),
+        ('stage: sft\nmodel: a\ndata: []\nout: c\nsteps: 1', 'data: need a folder'),
+        ('stage: sft\nlearnign_rate: 1', 'need known parameters, got learnign_rate'),
+        ('stage: sft', 'missing'),
+        ('- 1', 'need parameters, got list'),
+        ('a: [', 'need a YAML file'),
+    ],
+)
+def test_wrong_parameters_are_named(tmp_path, text, message):
+    path = tmp_path / 'train.yaml'
+    path.write_text(text)
+    with pytest.raises(TrainError, match=message):
+        read_train_config(path, {})
