@@ -89,7 +89,7 @@ def build_dataset(
     :returns: examples in all
     :raises DatasetError: the folder holds another data set
     """
-    _begin(folder, options.header())
+    _begin(folder, json.loads(json.dumps(options.header())))
     tasks = _tasks(folder, options)
     there = {path.name for path in shard_files(folder)}
     missing = [task for task in tasks if _name(task.number) not in there]
