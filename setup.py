@@ -30,7 +30,7 @@ EXTRAS = {
         OPENCV.replace('-headless', ''),
         'pillow>=9.0',
     ],
-    'train': [*MODELS, 'accelerate>=1.0', 'peft>=0.13', 'datasets>=3.0'],
+    'train': [*MODELS, 'accelerate>=1.0', 'peft>=0.13', 'datasets>=3.0', 'tensorboard>=2.14'],
     'eval': ['nuscenes-devkit>=1.1.11'],
     'scale': ['ray>=2.9'],
     'dev': [
@@ -70,6 +70,7 @@ setup(
         (f'share/{NAME}', ['package.xml']),
         _files('launch', '*.launch.py'),
         _files('config', '*.yaml', '*.xml'),
+        _files('config/training', '*.yaml'),
         _files('config/rviz', '*.rviz'),
         _files('recording/drive', '*.mcap', '*.yaml'),
     ],

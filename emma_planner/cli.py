@@ -181,6 +181,12 @@ def _add_dataset(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar='SHARE',
         help='scenarios in which pushes take the car off its line, 0 to 1 (default 0.5)',
     )
+    build.add_argument(
+        '--pilot',
+        default='',
+        metavar='MODEL',
+        help="checkpoint that drives in the expert's place; the expert says what it would do",
+    )
     _add_scale(build)
     build.add_argument('--quiet', action='store_true', help='no progress bar')
 

@@ -6,6 +6,7 @@ import argparse
 import math
 
 from emma_planner.command_options import FAILED, USAGE, fail, interrupted_once
+from emma_planner.planning.chat import ModelError
 from emma_planner.progress import ProgressBar
 from emma_planner.simulation.drives.fan_out import FanOutError
 from emma_planner.simulation.scenario import ScenarioError, split_size
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         return fail(NAME, 'interrupted; run the same command to go on', FAILED)
-    except (DatasetError, FanOutError, OSError, WorldError) as err:
+    except (DatasetError, FanOutError, ModelError, OSError, WorldError) as err:
         return fail(NAME, err, FAILED)
     if not arguments.quiet:
         print(f'{count} examples in {arguments.out}')
@@ -57,4 +58,5 @@ def _options(arguments: argparse.Namespace) -> BuildOptions:
         numbers=tuple(arguments.seeds),
         every_s=arguments.every,
         disturbed=arguments.disturbed,
+        pilot=arguments.pilot,
     )

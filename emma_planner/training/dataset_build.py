@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emma_planner.config import PlannerConfig
 from emma_planner.planning.types import DT_S
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drives.fan_out import fan_out
@@ -45,12 +46,15 @@ class BuildOptions:
     :param numbers: scenarios of the split
     :param every_s: between samples
     :param disturbed: share of the scenarios in which the car is pushed off its line, 0 ... 1
+    :param pilot: checkpoint of who drives in the expert's place, empty for the expert; the
+        expert says what it would do (DAgger)
     """
 
     split: str
     numbers: tuple[int, ...]
     every_s: float = DT_S
     disturbed: float = 0.5
+    pilot: str = ''
 
     def header(self) -> dict[str, Any]:
         """Return what the data set says of itself."""
@@ -61,6 +65,7 @@ class BuildOptions:
             'numbers': list(self.numbers),
             'every_s': self.every_s,
             'disturbed': self.disturbed,
+            'pilot': self.pilot,
             'camera': dataclasses.asdict(CAMERA),
         }
 
@@ -107,12 +112,14 @@ def build_shard(task: ShardTask) -> int:
     shutil.rmtree(images, ignore_errors=True)
     images.mkdir(parents=True)
     lines = []
+    pilot = PlannerConfig(model=task.options.pilot) if task.options.pilot else None
     for number in task.scenarios:
         scenario = scenario_of(task.options.split, number)
         disturbed = _is_disturbed(number, task.options.disturbed)
-        for sample in collect_task(
-            CollectTask(scenario, CAMERA, task.options.every_s, is_disturbed=disturbed)
-        ):
+        collect = CollectTask(
+            scenario, CAMERA, task.options.every_s, is_disturbed=disturbed, pilot=pilot
+        )
+        for sample in collect_task(collect):
             name = f'{sample.scenario}-{sample.stamp_ns // 1_000_000:07d}.jpg'
             (images / name).write_bytes(sample.jpeg)
             lines.append(json.dumps(_line(sample, f'{IMAGES}/{images.name}/{name}')))

@@ -6,7 +6,9 @@ After Gebru et al., Datasheets for datasets (2021), the short form.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,9 +45,7 @@ def datasheet(folder: Path) -> str:
             '',
             f'- **Source**: {header["source"]}, split {header.get("split", "-")}, one example '
             f'every {header.get("every_s", 0):g} s; camera {camera}.',
-            '- **Motion**: driven by the expert; where a push took the car off its line within '
-            f'the 5 s ({100 * header.get("disturbed", 0):.0f} % of the drives have pushes), what '
-            'the expert planned.',
+            f'- **Motion**: {_motion(header)}.',
             '- **Words**: written from the ground truth of the simulator; the intent is read off '
             'the motion.',
             f'- **Commands**: {_shares(commands)}.',
@@ -57,6 +57,16 @@ def datasheet(folder: Path) -> str:
             'generated. Licence: Apache-2.0, as the package.',
             '',
         ]
+    )
+
+
+def _motion(header: Mapping[str, Any]) -> str:
+    if header.get('pilot'):
+        return f'{header["pilot"]} drives, and the motion is what the expert would have done'
+    return (
+        'driven by the expert; where a push took the car off its line within the 5 s '
+        f'({100 * header.get("disturbed", 0):.0f} % of the drives have pushes), what the expert '
+        'planned'
     )
 
 

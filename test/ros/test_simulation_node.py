@@ -71,7 +71,7 @@ def test_lock_step_over_ros_is_the_drive_of_one_process(context, tmp_path, monke
     from looking_planner import LookingPlanner
 
     monkeypatch.setattr(drive_task, 'build_planner', lambda config: LookingPlanner())
-    drive_task._planner.cache_clear()
+    drive_task.planner_of_process.cache_clear()
     alone = [run_task(task) for task in _tasks(tmp_path / 'alone')]
     node = _node(None)
     try:
@@ -81,7 +81,7 @@ def test_lock_step_over_ros_is_the_drive_of_one_process(context, tmp_path, monke
             over_ros = [record for _, record in done]
     finally:
         node.close()
-        drive_task._planner.cache_clear()
+        drive_task.planner_of_process.cache_clear()
     for one, other in zip(alone, over_ros, strict=True):
         assert one.poses.shape == other.poses.shape
         assert np.abs(one.poses - other.poses).max() < 1e-6

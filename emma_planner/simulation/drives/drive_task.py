@@ -46,7 +46,7 @@ class DriveTask:
 
 def run_task(task: DriveTask) -> DriveRecord:
     """Drive; the world and the planner of this process are kept for the next task."""
-    planner = None if task.driver in EXPERTS else _planner(task.config)
+    planner = None if task.driver in EXPERTS else planner_of_process(task.config)
     name = task.driver if planner is None else planner.name
     header = PlanLogHeader(
         task.driver or task.config.planner, name, task.config.hash(), task.scenario.name
@@ -82,7 +82,8 @@ def run_with(task: DriveTask, header: PlanLogHeader, make_driver: MakeDriver) ->
 
 
 @lru_cache(maxsize=1)
-def _planner(config: PlannerConfig) -> Planner:
+def planner_of_process(config: PlannerConfig) -> Planner:
+    """Return this process's planner."""
     return build_planner(config)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from emma_planner.config import PlannerConfig
 from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.planning.ego_tracks import EgoMeasurement, EgoTracks
 from emma_planner.planning.history import HistoryLimits, build_history, gate_curvature
@@ -29,10 +30,11 @@ from emma_planner.planning.types import (
 )
 from emma_planner.ros.world_messages import MAP
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.drives.drive_task import world_of_process
+from emma_planner.simulation.drives.drive_task import planner_of_process, world_of_process
 from emma_planner.simulation.drives.drivers import ExpertDriver
 from emma_planner.simulation.labels.disturbance import Disturbance
 from emma_planner.simulation.labels.patches import DIGITS, Grid, patch_labels
+from emma_planner.simulation.labels.pilot import Pilot
 from emma_planner.simulation.labels.scene_facts import SceneFacts, scene_facts
 from emma_planner.simulation.observation import Observation
 from emma_planner.simulation.picture.jpeg import to_jpeg
@@ -92,6 +94,8 @@ class CollectTask:
     camera: CameraSettings
     every_s: float = DT_S
     is_disturbed: bool = False
+    pilot: PlannerConfig | None = None
+    """Who drives in the expert's place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +116,11 @@ def collect_task(task: CollectTask) -> list[Sample]:
     """Collect in this process's world, which is kept for the next task."""
     world = world_of_process(task.camera)
     disturbance = Disturbance(task.scenario.seed) if task.is_disturbed else None
-    return list(collect_samples(world, task.scenario, task.every_s, disturbance))
+    pilot = None
+    if task.pilot is not None:
+        world.reset(task.scenario)  # a world has a vehicle once it was reset
+        pilot = Pilot(planner_of_process(task.pilot), world.vehicle)
+    return list(collect_samples(world, task.scenario, task.every_s, disturbance, pilot))
 
 
 def collect_samples(
@@ -120,6 +128,7 @@ def collect_samples(
     scenario: Scenario,
     every_s: float = DT_S,
     disturbance: Disturbance | None = None,
+    pilot: Pilot | None = None,
 ) -> Iterator[Sample]:
     """Let the expert drive a scenario to its end, and hand samples out as it goes.
 
@@ -129,6 +138,7 @@ def collect_samples(
     :param every_s: between samples, from the moment the ego may drive; a whole number of the
         world's steps
     :param disturbance: pushes the car off its line, so that samples show how to come back
+    :param pilot: drives in the expert's place; every future is then what the expert planned
     :raises ValueError: no camera, or no such period
     """
     camera, every_ns = world.camera, round(every_s * NS_PER_S)
@@ -138,7 +148,7 @@ def collect_samples(
         raise ValueError(f'need a period of n x {STEP_NS / NS_PER_S:g} s, got {every_s:g} s')
     tracks, waiting = EgoTracks(), deque[_Instant]()
     pushed_ns = -FUTURE_NS
-    for now, before, driver in _drive(world, scenario, every_ns, disturbance):
+    for now, before, driver in _drive(world, scenario, every_ns, disturbance, pilot):
         tracks.add(_measurement(now), 'odometry')
         if now.image is not None and driver.plan is not None:
             facts = scene_facts(
@@ -150,11 +160,13 @@ def collect_samples(
             planned = driver.plan.poses[STEPS_PER_POSE - 1 :: STEPS_PER_POSE]
             patches = patch_labels(now, camera)
             waiting.append(_Instant(to_jpeg(now.image), history, facts, patches, planned))
+            if pilot is not None:
+                pilot.plan(now.image, history, now.command)
         if disturbance is not None and disturbance.is_on:
             pushed_ns = now.stamp_ns
         if waiting and now.stamp_ns >= waiting[0].history.stamp_ns + FUTURE_NS:
             instant = waiting.popleft()
-            is_pushed = pushed_ns >= instant.history.stamp_ns
+            is_pushed = pilot is not None or pushed_ns >= instant.history.stamp_ns
             yield _sample(instant, None if is_pushed else tracks, scenario)
 
 
@@ -181,7 +193,11 @@ def to_record(sample: Sample) -> dict[str, Any]:
 
 
 def _drive(
-    world: World, scenario: Scenario, every_ns: int, disturbance: Disturbance | None
+    world: World,
+    scenario: Scenario,
+    every_ns: int,
+    disturbance: Disturbance | None,
+    pilot: Pilot | None,
 ) -> Iterator[tuple[Observation, Observation, ExpertDriver]]:
     """Every step of a drive: what is seen, what was seen the step before, who has planned."""
     before = now = world.reset(scenario)
@@ -192,6 +208,10 @@ def _drive(
         if disturbance is not None:
             control = disturbance.apply(control, now)
         yield now, before, driver
+        if pilot is not None:
+            control = pilot.control(now)
+            if pilot.is_lost(now):
+                return
         driven_ns = now.stamp_ns + STEP_NS - BEGIN_NS
         render = driven_ns >= 0 and driven_ns % every_ns == 0
         before, now = now, world.step(control, render=render)
