@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConf
 from transformers.utils import logging
 
 import emma_planner.models.conv_tower  # noqa: F401  registers the tower with the Auto classes
+from emma_planner.models.adapters import ADAPTER, base_of, fold_in
 from emma_planner.models.processors import load_processor
 from emma_planner.planning.chat import ModelError
 
@@ -49,6 +50,8 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
     if dtype == 'auto':
         dtype = 'bfloat16' if target.type == 'cuda' else 'float32'
     folder = Path(source).expanduser()
+    if (folder / ADAPTER).is_file():
+        return _open_adapter(folder, device=device, dtype=dtype)
     if folder.is_dir():
         _check_folder(folder)
         source = str(folder)
@@ -73,6 +76,13 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
         model = model.to(target).eval()
     _reset_generation(model)
     return Checkpoint(model, processor)
+
+
+def _open_adapter(folder: Path, *, device: str, dtype: str) -> Checkpoint:
+    base = open_checkpoint(base_of(folder), device=device, dtype=dtype)
+    with quiet_transformers(), _loading(str(folder)):
+        model = fold_in(base.model, base.processor, folder).eval()
+    return Checkpoint(model, base.processor)
 
 
 @contextmanager

@@ -19,7 +19,13 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from emma_planner.models.checkpoints import UNTRAINED_KEY, open_checkpoint, quiet_transformers
+from emma_planner.models.adapters import add_lora
+from emma_planner.models.checkpoints import (
+    UNTRAINED_KEY,
+    Checkpoint,
+    open_checkpoint,
+    quiet_transformers,
+)
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.planning.planner import choose_codec
 from emma_planner.training.batches import Conversations, LearnedSamples, collate
@@ -54,6 +60,8 @@ class _Stage(nn.Module):  # type: ignore[misc]
         self._tokens: torch.Tensor | None = None
         if self.head is not None:
             model.model.vision_tower.register_forward_hook(self._keep)
+        if config.freeze_tower:
+            model.model.vision_tower.requires_grad_(False)
 
     def _keep(self, module: Any, inputs: Any, output: Any) -> None:
         self._tokens = output.last_hidden_state
@@ -96,8 +104,11 @@ def train(
     out = Path(config.out)
     accelerator = Accelerator(mixed_precision=config.mixed_precision)
     checkpoint = open_checkpoint(config.model, device=str(accelerator.device), dtype='float32')
-    owner = TransformersModel(checkpoint, config.model)
-    stage = _Stage(checkpoint.model, config, checkpoint.processor.tokenizer)
+    model, processor = checkpoint.model, checkpoint.processor
+    if config.lora_rank:
+        model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
+    owner = TransformersModel(Checkpoint(checkpoint.model, processor), config.model)
+    stage = _Stage(model, config, processor.tokenizer)
     head = Path(config.model).with_name(HEAD)
     if stage.head is not None and head.exists():
         stage.head.load_state_dict(torch.load(head, weights_only=True))
@@ -193,8 +204,10 @@ def _finish(
         }
     )
     model.config.emma_training = history
+    if config.lora_rank:
+        model.peft_config['default'].inference_mode = True
     with quiet_transformers():
-        model.save_pretrained(aside)
+        model.save_pretrained(aside)  # of an adapter, the adapter alone
         owner.processor.tokenizer.save_pretrained(aside)
     for name in ('chat_template.jinja', 'processor_config.json', 'preprocessor_config.json'):
         source = Path(config.model) / name

@@ -34,6 +34,8 @@ class TrainConfig:
     :param reason_weight: of a token of the chain of thought; ``plan_weight`` of an action token
     :param patch_weight: of the dense labels beside sft, 0 without
     :param smoothing_bins: neighbours of an action's bin are right too, falling off over so many
+    :param freeze_tower: the vision tower does not learn
+    :param lora_rank: only adapters of this rank learn, and tokens that are new; 0 for all weights
     :param save_every: steps between states to go on from
     """
 
@@ -53,6 +55,8 @@ class TrainConfig:
     plan_weight: float = 2.0
     patch_weight: float = 0.3
     smoothing_bins: float = 2.0
+    freeze_tower: bool = False
+    lora_rank: int = 0
     save_every: int = 250
     log_every: int = 25
     num_workers: int = 0

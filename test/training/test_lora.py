@@ -1,0 +1,79 @@
+"""An adapter learns on another family's model, leaves the rest alone, and plans."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from training.examples_by_hand import future, record, write_dataset
+
+pytest.importorskip('torch')
+pytest.importorskip('peft')
+
+import torch
+
+from emma_planner.assemble import build_planner
+from emma_planner.config import PlannerConfig
+from emma_planner.models.checkpoints import open_checkpoint
+from emma_planner.models.untrained import build_untrained
+from emma_planner.planning.chat import ModelError
+from emma_planner.training.dataset_format import read_examples
+from emma_planner.training.train import train
+from emma_planner.training.train_config import TrainConfig
+from emma_planner.training.validation import validate
+
+
+@pytest.fixture(scope='module', params=['qwen3_vl', 'smolvlm'])
+def trained(request, tmp_path_factory):
+    """Base, adapter, examples; the base has no action tokens."""
+    folder = tmp_path_factory.mktemp(request.param)
+    build_untrained(folder / 'base', request.param, action_tokens=False)
+    records = [record(k, future(6.0, 0.02 if k % 2 else -0.02)) for k in range(8)]
+    write_dataset(folder / 'set', records)
+    losses = []
+    config = TrainConfig(
+        'sft', str(folder / 'base'), (str(folder / 'set'),), str(folder / 'run'), steps=60,
+        batch=4, learning_rate=1e-2, lora_rank=4, mirrored=0.0, log_every=10, save_every=60,
+    )  # fmt: skip
+    adapter = train(config, lambda step, told: losses.append(told['plan']))
+    return folder / 'base', adapter, list(read_examples(folder / 'set')), losses
+
+
+@pytest.mark.slow
+def test_an_adapter_learns_actions_that_its_base_could_not_write(trained):
+    base, adapter, examples, losses = trained
+    assert losses[-1] < 0.6 * losses[0]
+    names = {path.name for path in adapter.iterdir()}
+    assert 'adapter_model.safetensors' in names
+    assert 'model.safetensors' not in names
+    untrained = validate(build_planner(PlannerConfig(model=str(base))), examples)
+    planner = build_planner(PlannerConfig(model=str(adapter), reason_tokens=48))
+    learned = validate(planner, examples)
+    assert learned.motion.ade.mean < 0.5 * untrained.motion.ade.mean
+
+
+@pytest.mark.slow
+def test_what_is_folded_in_is_what_was_trained(trained):
+    base, adapter, *_ = trained
+    before = open_checkpoint(str(base), device='cpu').model.state_dict()
+    after = open_checkpoint(str(adapter), device='cpu').model.state_dict()
+    changed = {
+        name
+        for name, value in after.items()
+        if name not in before
+        or value.shape != before[name].shape
+        or not torch.equal(value, before[name])
+    }
+    assert changed
+    assert not [name for name in changed if 'vision' in name or 'visual' in name]
+
+
+def test_an_adapter_of_nobody_is_named(tmp_path):
+    (tmp_path / 'adapter_config.json').write_text(json.dumps({}))
+    with pytest.raises(ModelError, match='need base_model_name_or_path, got none'):
+        open_checkpoint(str(tmp_path))
+    (tmp_path / 'adapter_config.json').write_text(
+        json.dumps({'base_model_name_or_path': str(tmp_path / 'gone')})
+    )
+    with pytest.raises(ModelError, match='gone: need a model folder'):
+        open_checkpoint(str(tmp_path))
