@@ -103,6 +103,11 @@ class PlannerConfig(Parameters):
     temperature: float = parameter(
         0.0, 'sampling temperature; 0 is greedy', unit='1', low=0.0, high=2.0
     )
+    decoding: str = parameter(
+        'auto',
+        "auto takes the small model's own faster steps, which write the same; plain never",
+        choices=('auto', 'plain'),
+    )
     seed: int = parameter(0, 'seed of sampling and of untrained weights', low=0, high=2**31 - 1)
     image_max_width_px: int = parameter(
         0, 'wider images are scaled down before the model; 0 keeps', unit='px', low=0, high=8192

@@ -32,6 +32,7 @@ from emma_planner.models.decoding import (
     TurnEnd,
     Vocabulary,
 )
+from emma_planner.models.fused_steps import FusedSteps, can_fuse
 from emma_planner.planning.chat import ModelError, Reply, ReplyFormat
 from emma_planner.planning.types import ByteArray, CameraFrame
 
@@ -61,6 +62,8 @@ class TransformersModel:
     :param name: model id for logs and tables
     :param temperature: 0 is greedy
     :param max_size_px: (width, height) that larger images are scaled down to; 0 keeps
+    :param decoding: ``auto`` takes the fused steps where the architecture has them; ``plain`` is
+        always ``generate``
     """
 
     def __init__(
@@ -70,8 +73,11 @@ class TransformersModel:
         *,
         temperature: float = 0.0,
         max_size_px: tuple[int, int] = (0, 0),
+        decoding: str = 'auto',
     ) -> None:
         self.model = checkpoint.model
+        is_fused = decoding == 'auto' and can_fuse(checkpoint.model)
+        self.fused = FusedSteps(checkpoint.model) if is_fused else None
         self.processor = checkpoint.processor
         self.temperature = temperature
         self.max_size_px = max_size_px
@@ -99,6 +105,7 @@ class TransformersModel:
             f'untrained:{model_config.model_type}' if is_untrained else source,
             temperature=config.temperature,
             max_size_px=(config.image_max_width_px, config.image_max_height_px),
+            decoding=config.decoding,
         )
 
     @property
@@ -245,6 +252,8 @@ class TransformersChat:
         holders = [module for module in owner.model.modules() if hasattr(module, 'rope_deltas')]
         for holder in holders:
             holder.rope_deltas = self._rope_deltas
+        if owner.fused is not None:
+            return self._generate_fused(owner.fused, inputs, scores, end, max_tokens)
         with torch.inference_mode():
             sequence = owner.model.generate(
                 **inputs,
@@ -259,6 +268,25 @@ class TransformersChat:
         for holder in holders:
             self._rope_deltas = holder.rope_deltas
         return sequence
+
+    def _generate_fused(
+        self,
+        fused: FusedSteps,
+        inputs: Mapping[str, Any],
+        scores: LogitsProcessorList,
+        end: TurnEnd,
+        max_tokens: int,
+    ) -> torch.Tensor:
+        ends = self._owner.vocabulary.end_ids
+        with torch.inference_mode():
+            return fused.generate(
+                inputs,
+                self._cache,
+                CACHE_ARGUMENT,
+                lambda ids, logits: scores(ids, logits.float()).argmax(-1, keepdim=True),
+                lambda ids: bool(end(ids, None)) or int(ids[0, -1]) in ends,
+                max_tokens,
+            )
 
     def _remember(
         self, inputs: dict[str, Any], sequence: torch.Tensor, reply_ids: list[int]

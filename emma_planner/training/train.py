@@ -107,7 +107,8 @@ def train(
     model, processor = checkpoint.model, checkpoint.processor
     if config.lora_rank:
         model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
-    owner = TransformersModel(Checkpoint(checkpoint.model, processor), config.model)
+    checkpoint = Checkpoint(checkpoint.model, processor)
+    owner = TransformersModel(checkpoint, config.model, decoding='plain')
     stage = _Stage(model, config, processor.tokenizer)
     head = Path(config.model).with_name(HEAD)
     if stage.head is not None and head.exists():
