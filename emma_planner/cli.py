@@ -190,6 +190,26 @@ def _add_dataset(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_scale(build)
     build.add_argument('--quiet', action='store_true', help='no progress bar')
 
+    bags = actions.add_parser(
+        'from-bags',
+        help='make examples of recordings with a camera and ego motion',
+        description='Write what a planner would have seen at each picture of a recording, and '
+        'the motion that was recorded after it. A teacher may write the chain of thought.',
+    )
+    bags.add_argument('bags', type=Path, nargs='+', metavar='BAG', help='bag folder or file')
+    bags.add_argument('--out', type=Path, required=True, help='folder of the data set')
+    bags.add_argument(
+        '--every',
+        type=positive_number,
+        default=0.5,
+        metavar='SECONDS',
+        help='least time between examples (default 0.5)',
+    )
+    bags.add_argument(
+        '--teach', action='store_true', help='let the model of --model write the chain of thought'
+    )
+    _add_common(bags)
+
 
 def _add_model(commands: argparse._SubParsersAction[_Parser]) -> None:
     model = commands.add_parser('model', help='make models')

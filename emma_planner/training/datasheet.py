@@ -43,30 +43,50 @@ def datasheet(folder: Path) -> str:
             'before it, a route command, what is to be said of the scene, and the motion of the '
             'next 5 s.',
             '',
-            f'- **Source**: {header["source"]}, split {header.get("split", "-")}, one example '
-            f'every {header.get("every_s", 0):g} s; camera {camera}.',
+            f'- **Source**: {_source(header)}, one example every {header.get("every_s", 0):g} s.',
             f'- **Motion**: {_motion(header)}.',
-            '- **Words**: written from the ground truth of the simulator; the intent is read off '
-            'the motion.',
+            f'- **Words**: {_words(header)}.',
             f'- **Commands**: {_shares(commands)}.',
             f'- **Intents**: {_shares(intents)}; {100 * np.mean(bends or [0]):.0f} % turn by more '
             'than 15 degrees.',
             f'- **Lights**: {_shares(lights)}.',
             f'- **Speed**: {np.mean(speeds or [0]):.1f} m/s on average.',
-            '- **Not in it**: cyclists, night, rain, real pictures. Nobody is shown: all is '
-            'generated. Licence: Apache-2.0, as the package.',
+            f'- **Not in it**: {_limits(header)}.',
             '',
         ]
     )
 
 
+def _source(header: Mapping[str, Any]) -> str:
+    if 'bags' in header:
+        return f'recordings {", ".join(header["bags"])}'
+    return f'{header["source"]}, split {header.get("split", "-")}, camera {header.get("camera")}'
+
+
 def _motion(header: Mapping[str, Any]) -> str:
+    if 'bags' in header:
+        return 'as recorded'
     if header.get('pilot'):
         return f'{header["pilot"]} drives, and the motion is what the expert would have done'
     return (
         'driven by the expert; where a push took the car off its line within the 5 s '
         f'({100 * header.get("disturbed", 0):.0f} % of the drives have pushes), what the expert '
         'planned'
+    )
+
+
+def _words(header: Mapping[str, Any]) -> str:
+    if 'bags' not in header:
+        return 'written from the ground truth of the simulator; the intent is read off the motion'
+    return f'by {header["teacher"]}, unchecked' if header.get('teacher') else 'none'
+
+
+def _limits(header: Mapping[str, Any]) -> str:
+    if 'bags' in header:
+        return 'patches and facts; licence and persons are those of the recordings'
+    return (
+        'cyclists, night, rain, real pictures; nobody is shown, all is generated; licence '
+        'Apache-2.0, as the package'
     )
 
 

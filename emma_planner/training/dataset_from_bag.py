@@ -1,0 +1,181 @@
+"""A data set from recordings with a camera and ego motion: what was driven is what is learned.
+
+The inputs are those that the planner would have had at each image; the future is the recorded one.
+There are no words: nobody knows what the driver saw. A teacher may write them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from emma_planner.assemble import build_inputs
+from emma_planner.config import PlannerConfig
+from emma_planner.evaluation.ground_truth import GroundTruth
+from emma_planner.planning.ego_tracks import EgoTracks
+from emma_planner.planning.inputs import Snapshot
+from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.planning.planner import Planner
+from emma_planner.planning.types import (
+    NS_PER_S,
+    ByteArray,
+    CameraFrame,
+    InputError,
+    PlannerInput,
+    Reasoning,
+    Trajectory,
+)
+from emma_planner.recordings.bags import BagReader
+from emma_planner.recordings.topics import find_topics
+from emma_planner.replay.lockstep import read_ego_motion
+from emma_planner.ros.conversions import EGO_READERS, stamp_of
+from emma_planner.ros.images import to_rgb
+from emma_planner.simulation.labels.samples import trajectory_of
+from emma_planner.simulation.picture.jpeg import to_jpeg
+from emma_planner.training.dataset_format import (
+    HEADER,
+    IMAGES,
+    SCHEMA,
+    SHARDS,
+    SHEET,
+    DatasetError,
+    write_json,
+    write_text,
+)
+from emma_planner.training.datasheet import datasheet
+
+WIDTH_PX = 448
+"""Wider pictures are scaled down."""
+
+
+def build_from_bags(
+    folder: Path,
+    bags: Sequence[Path],
+    config: PlannerConfig,
+    *,
+    every_s: float = 0.5,
+    teacher: Planner | None = None,
+    progress: Callable[[int, int], None] = lambda done, examples: None,
+) -> int:
+    """Write a data set, a shard for each recording.
+
+    :param config: topics and limits, as for a replay
+    :param every_s: least time between examples
+    :param teacher: writes the chain of thought; its plans are not used
+    :param progress: called with recordings done and examples of the last one
+    :returns: examples in all
+    :raises DatasetError: the folder is not empty, or a recording has no example
+    :raises BagError: a recording cannot be read
+    :raises TopicError: it has no camera or no ego motion
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise DatasetError(f'{folder}: need an empty folder for a data set, got files')
+    (folder / SHARDS).mkdir(parents=True)
+    names = [bag.stem for bag in bags]
+    about = {'source': 'recordings', 'bags': names, 'every_s': every_s}
+    if teacher is not None:
+        about['teacher'] = teacher.name
+    write_json(folder / HEADER, {'schema': SCHEMA, **about})
+    total = 0
+    for number, bag in enumerate(bags):
+        images = folder / IMAGES / f'{number:05d}'
+        images.mkdir(parents=True)
+        lines = []
+        for snapshot, rgb, future in _instants(bag, config, every_s):
+            name = f'{bag.stem}-{snapshot.stamp_ns}.jpg'
+            (images / name).write_bytes(to_jpeg(_scaled(rgb)))
+            words = _words(teacher, snapshot, rgb)
+            lines.append(
+                _line(bag.stem, f'{IMAGES}/{images.name}/{name}', snapshot, future, words)
+            )
+        if not lines:
+            raise DatasetError(
+                f'{bag}: need a picture with 4.5 s of motion before it and 5 s after it, got none'
+            )
+        write_text(folder / SHARDS / f'{number:05d}.jsonl', '\n'.join(lines) + '\n')
+        total += len(lines)
+        progress(number + 1, len(lines))
+    write_text(folder / SHEET, datasheet(folder))
+    return total
+
+
+def _instants(
+    bag: Path, config: PlannerConfig, every_s: float
+) -> Iterator[tuple[Snapshot, ByteArray, Trajectory]]:
+    """Pictures with a whole history and a whole future, in order."""
+    with BagReader(bag) as reader:
+        topics = find_topics(reader.topics, config)
+        reader.follow_stamps(set(topics.ego.values()))
+        tracks = EgoTracks(keep_ns=None)
+        read_ego_motion(reader, topics, tracks)
+        truth, roles = GroundTruth(tracks.poses), topics.names()
+        inputs, next_ns = build_inputs(config), 0
+        for message in reader.messages(set(roles)):
+            role, decoded = roles[message.topic], message.decode()
+            if role in EGO_READERS:
+                inputs.add_ego(EGO_READERS[role][1](decoded), role)
+            elif role == 'command':
+                inputs.command = decoded.data
+            elif role == 'image' and message.log_ns >= next_ns:
+                inputs.add_image(stamp_of(decoded.header), decoded)
+                try:
+                    snapshot = inputs.snapshot(message.log_ns)
+                    rgb = to_rgb(snapshot.image)
+                except InputError:
+                    continue
+                poses, known = truth.future(snapshot.stamp_ns)
+                if known.all():
+                    next_ns = message.log_ns + round(every_s * NS_PER_S)
+                    yield snapshot, rgb, trajectory_of(poses)
+
+
+def _words(teacher: Planner | None, snapshot: Snapshot, rgb: ByteArray) -> str:
+    if teacher is None:
+        return ''
+    frame = CameraFrame(snapshot.stamp_ns, 'front', rgb)
+    plan = teacher.plan(PlannerInput((frame,), snapshot.history, snapshot.command))
+    said = plan.reasoning if plan.replies else Reasoning()
+    if not (said.scene and said.intent):
+        return ''  # a teacher that fails says nothing
+    objects = '; '.join(said.objects) or 'none'
+    text = f'Scene: {said.scene}\nObjects: {objects}.\nIntent: {said.intent}'
+    assert parse_reasoning(text).intent == said.intent
+    return text
+
+
+def _line(source: str, image: str, snapshot: Snapshot, future: Trajectory, reasoning: str) -> str:
+    history = snapshot.history
+    record: dict[str, Any] = {
+        'source': source,
+        'image': image,
+        'stamp_ns': snapshot.stamp_ns,
+        'frame_id': history.frame_id,
+        'command': snapshot.command,
+        'ego_pose': history.ego_pose.as_array().tolist(),
+        'history': {
+            'speeds_mps': history.speeds_mps.tolist(),
+            'curvatures_1pm': history.curvatures_1pm.tolist(),
+        },
+        'facts': None,
+        'future': {
+            'speeds_mps': future.speeds_mps.tolist(),
+            'curvatures_1pm': future.curvatures_1pm.tolist(),
+            'poses': future.poses.tolist(),
+        },
+        'patches': None,
+        'reasoning': reasoning,
+    }
+    return json.dumps(record)
+
+
+def _scaled(rgb: ByteArray) -> ByteArray:
+    height, width = rgb.shape[:2]
+    if width <= WIDTH_PX:
+        return rgb
+    size = (WIDTH_PX, max(1, round(height * WIDTH_PX / width)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
