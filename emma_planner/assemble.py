@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 from emma_planner.config import PlannerConfig
 from emma_planner.models import load_model
 from emma_planner.planning.baselines import BASELINES, BaselinePlanner
+from emma_planner.planning.chat import ModelError
 from emma_planner.planning.checks import PlausibilityLimits
 from emma_planner.planning.fallback import PathKeeper
 from emma_planner.planning.history import HistoryLimits
 from emma_planner.planning.inputs import InputBuffer, InputLimits
 from emma_planner.planning.planner import EmmaOptions, EmmaPlanner, Planner, choose_codec
+from emma_planner.planning.ranking import DEFAULT, Ranker
+
+RANKING = 'ranking.json'
+"""Beside a checkpoint: what its training found that drivers weigh."""
 
 
 def build_planner(config: PlannerConfig) -> Planner:
@@ -26,6 +33,8 @@ def build_planner(config: PlannerConfig) -> Planner:
         use_reasoning=config.use_reasoning,
         reason_tokens=config.reason_tokens,
         seed=config.seed,
+        num_samples=config.num_samples,
+        ranker=_ranker(config),
         limits=PlausibilityLimits(
             max_speed_mps=config.max_speed_mps,
             max_acceleration_mps2=config.max_acceleration_mps2,
@@ -36,6 +45,17 @@ def build_planner(config: PlannerConfig) -> Planner:
     return EmmaPlanner(
         model, choose_codec(model, config.action_format), options, time.perf_counter
     )
+
+
+def _ranker(config: PlannerConfig) -> Ranker:
+    """Return the weights that lie beside a checkpoint, else the default."""
+    path = Path(config.model).expanduser() / RANKING
+    if not path.is_file():
+        return DEFAULT
+    try:
+        return Ranker(tuple(json.loads(path.read_text(encoding='utf-8'))['weights']))
+    except (ValueError, KeyError, TypeError, OSError) as err:
+        raise ModelError(f'{path}: need six weights, got {err}') from err
 
 
 def build_inputs(config: PlannerConfig) -> InputBuffer:

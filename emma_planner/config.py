@@ -103,6 +103,9 @@ class PlannerConfig(Parameters):
     temperature: float = parameter(
         0.0, 'sampling temperature; 0 is greedy', unit='1', low=0.0, high=2.0
     )
+    num_samples: int = parameter(
+        1, 'plans to draw and rank for each tick; more than 1 needs a temperature', low=1, high=64
+    )
     decoding: str = parameter(
         'auto',
         "auto takes the small model's own faster steps, which write the same; plain never",

@@ -32,7 +32,15 @@ ROSDEP_KEYS = {
 CHOSEN_BY_PARAMETER = {'ackermann_msgs', 'carla_msgs'}
 """Needed only where follower_node's control_type says so, which names them when they are missing;
 carla_msgs is in no distribution."""
-NO_ROSDEP_KEY = {'accelerate', 'llguidance', 'metadrive', 'panda3d', 'ray', 'rosbags.image'}
+NO_ROSDEP_KEY = {
+    'accelerate',
+    'llguidance',
+    'metadrive',
+    'panda3d',
+    'peft',
+    'ray',
+    'rosbags.image',
+}
 _ROS = re.compile(
     r'rclpy|launch|launch_ros|cv_bridge|tf_transformations|ament_\w+|rcl_\w+|\w+_msgs'
 )

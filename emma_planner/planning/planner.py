@@ -6,6 +6,7 @@ Everything that plans (node, replay, evaluation, training's validation) calls
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ from emma_planner.planning.checks import (
 from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import PlanParseError, parse_reasoning
+from emma_planner.planning.ranking import DEFAULT, Ranker
+from emma_planner.planning.statements import read
 from emma_planner.planning.types import (
     ByteArray,
     CameraFrame,
@@ -90,6 +93,8 @@ class EmmaOptions:
     reason_tokens: int = 96
     seed: int = 0
     limits: PlausibilityLimits = field(default_factory=PlausibilityLimits)
+    num_samples: int = 1
+    ranker: Ranker = DEFAULT
 
 
 def choose_codec(model: ChatModel, action_format: str) -> ActionCodec:
@@ -135,12 +140,44 @@ class EmmaPlanner:
         return self._model.name
 
     def plan(self, planner_input: PlannerInput, time_limit_s: float | None = None) -> Plan:
+        """Plan once, or several times and take the plan that ranks first."""
+        begin = self._clock()
+        plans: list[Plan] = []
+        for number in range(self._options.num_samples):
+            left_s = None if time_limit_s is None else time_limit_s - (self._clock() - begin)
+            if plans and left_s is not None and left_s <= 0.0:
+                break
+            plans.append(self._plan_once(planner_input, left_s, number))
+        return plans[0] if len(plans) == 1 else self._best(plans, planner_input)
+
+    def _best(self, plans: list[Plan], planner_input: PlannerInput) -> Plan:
+        """Take one of several plans; what all of them took is its latency."""
+        valid = [plan for plan in plans if plan.valid]
+        best = plans[0]
+        if valid:
+            leads = [lead for plan in valid if (lead := read(plan.reasoning).lead_m) is not None]
+            trajectories = [plan.trajectory for plan in valid if plan.trajectory is not None]
+            lead_m = float(np.median(leads)) if 2 * len(leads) > len(valid) else None
+            best = valid[self._options.ranker.best(trajectories, planner_input.history, lead_m)]
+        took = [plan.latency for plan in plans]
+        names = ('encode_ms', 'reason_ms', 'plan_ms', 'total_ms')
+        sums = {name: sum(getattr(latency, name) for latency in took) for name in names}
+        generated = sum(plan.tokens.generated for plan in plans)
+        return dataclasses.replace(
+            best,
+            latency=Latency(**sums),
+            tokens=TokenCounts(prompt=best.tokens.prompt, generated=generated),
+        )
+
+    def _plan_once(
+        self, planner_input: PlannerInput, time_limit_s: float | None, number: int
+    ) -> Plan:
         """Hold one conversation: reason, plan, parse, integrate, check."""
         turns = _Turns(self._clock, time_limit_s, self._options.use_reasoning)
         trajectory, reason, detail = None, None, ''
         try:
             chat = self._model.start(
-                planner_input.frames, seed=self._seed_of(planner_input.stamp_ns)
+                planner_input.frames, seed=self._seed_of(planner_input.stamp_ns, number)
             )
             reply = self._converse(chat, planner_input, turns)
             speeds, curvatures = self._codec.decode(reply.text)
@@ -185,9 +222,9 @@ class EmmaPlanner:
         check_echo(trajectory, *self._codec.decode(written))
         check_plausible(trajectory, history, self._options.limits)
 
-    def _seed_of(self, stamp_ns: int) -> int:
+    def _seed_of(self, stamp_ns: int, number: int) -> int:
         # a plan depends on its own stamp only, so dropped ticks do not change the next plan
-        return (self._options.seed * 1_000_003 + stamp_ns) % 2**31
+        return (self._options.seed * 1_000_003 + stamp_ns + number) % 2**31
 
 
 def _trajectory(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> Trajectory:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.planning.statements import read as read_said
 from emma_planner.training.dataset_format import read_examples, read_header, shard_files
-from emma_planner.training.wording import read as read_said
 
 
 def datasheet(folder: Path) -> str:
@@ -33,7 +33,6 @@ def datasheet(folder: Path) -> str:
         bends.append(abs(example.poses[-1, 2]) > np.deg2rad(15.0))
         sources.add(example.source)
         count += 1
-    camera = header.get('camera')
     return '\n'.join(
         [
             '# Data set',

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import nn
 
+from emma_planner.assemble import RANKING
 from emma_planner.models.adapters import add_lora
 from emma_planner.models.checkpoints import (
     UNTRAINED_KEY,
@@ -29,9 +31,10 @@ from emma_planner.models.checkpoints import (
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.planning.planner import choose_codec
 from emma_planner.training.batches import Conversations, LearnedSamples, collate
-from emma_planner.training.dataset_format import Example, read_examples
+from emma_planner.training.dataset_format import Example, read_examples, write_json
 from emma_planner.training.learned_examples import Schedule, weights_of
 from emma_planner.training.objectives import ActionTargets, PatchHead, conversation_loss
+from emma_planner.training.ranking_fit import fit_ranker
 from emma_planner.training.run_state import (
     MODEL,
     begin_run,
@@ -43,6 +46,7 @@ from emma_planner.training.train_config import PERCEPTION, SFT, TrainConfig, Tra
 HEAD = 'patch_head.pt'
 """Beside the model of a run: for the next stage, no part of the checkpoint."""
 BETAS = (0.9, 0.98)
+MOST_RANKED = 2000
 
 
 class _Stage(nn.Module):  # type: ignore[misc]
@@ -216,9 +220,17 @@ def _finish(
             shutil.copy(source, aside / name)
     if stage.head is not None:
         torch.save(stage.head.state_dict(), out / HEAD)
+    if config.stage == SFT:
+        write_json(aside / RANKING, {'weights': fit_ranker(_some(examples, config.seed)).weights})
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return folder
+
+
+def _some(examples: list[Example], seed: int) -> list[Example]:
+    """Enough to learn six weights from."""
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:MOST_RANKED]
+    return [examples[int(k)] for k in sorted(chosen)]
 
 
 def data_hash(examples: list[Example]) -> str:

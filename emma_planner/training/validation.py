@@ -18,9 +18,9 @@ from emma_planner.planning.baselines import BASELINES, BaselinePlanner
 from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.planner import Planner
+from emma_planner.planning.statements import Said, read
 from emma_planner.planning.types import CameraFrame, EgoHistory, Plan, PlannerInput, Pose
 from emma_planner.training.dataset_format import Example
-from emma_planner.training.wording import Said, read
 
 LEAD_TOLERANCE = 0.2
 """A lead's distance is right within this share of it, or 1 m: what words can say."""

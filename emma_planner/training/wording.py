@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from emma_planner.planning.checks import lateral_motion, longitudinal_motion
-from emma_planner.planning.types import Reasoning, Trajectory
+from emma_planner.planning.types import Trajectory
 
 LONGITUDINAL = {
     'stop': 'stop',
@@ -27,22 +26,6 @@ BESIDE = ('change left', 'change right', 'pass obstacle left', 'pass obstacle ri
 KINDS = {'vehicle': 'car', 'cyclist': 'cyclist', 'pedestrian': 'pedestrian'}
 NEAR_M, STEP_M = 20.0, 5.0
 """Distances are told to the metre up to here, then in steps."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """What can be read out of a chain of thought.
-
-    :param light: ``red``, ``yellow``, ``green`` or ``none``; empty when nothing was said of it
-    :param light_m: to its stop line, None without
-    :param lead_m: to the car that the ego follows, None without one
-    :param intent: ``stop``, ``decelerate``, ``keep speed`` or ``accelerate``; empty without
-    """
-
-    light: str
-    light_m: float | None
-    lead_m: float | None
-    intent: str
 
 
 def reasoning_text(facts: Mapping[str, Any], future: Trajectory) -> str:
@@ -87,23 +70,6 @@ def metres(distance_m: float) -> str:
     """Write a distance as it is told."""
     step = 1.0 if distance_m <= NEAR_M else STEP_M
     return f'{max(round(distance_m / step) * step, 0.0):.0f} m'
-
-
-_LIGHT = re.compile(r'\b(red|yellow|green) light (\d+) m|\b(no) light')
-_LEAD = re.compile(r'^(?:car|truck) (\d+) m\b.*follows it')
-
-
-def read(reasoning: Reasoning) -> Said:
-    """Read what was said."""
-    light = _LIGHT.search(reasoning.scene)
-    leads = [_LEAD.search(thing) for thing in reasoning.objects]
-    lead = next((float(found[1]) for found in leads if found), None)
-    words = [word.strip() for word in reasoning.intent.rstrip('.').split(',')]
-    intent = next((word for word in words if word in LONGITUDINAL.values()), '')
-    if light is None:
-        return Said('', None, lead, intent)
-    state, distance, none = light.groups()
-    return Said('none' if none else state, None if none else float(distance), lead, intent)
 
 
 _SIDES = {'left': 'right', 'right': 'left'}

@@ -326,3 +326,43 @@ def test_an_image_that_cannot_be_decoded_gives_a_plan_with_its_reason(make_histo
 def test_a_failed_plan_stands_for_its_error():
     plan = failed_plan(7, PlanningError(Reason.NO_IMAGE, 'none'))
     assert (plan.stamp_ns, plan.reason, plan.detail) == (7, Reason.NO_IMAGE, 'none')
+
+
+FAST = CODEC.encode(np.full(10, 14.0), np.full(10, 0.04))
+CALM = CODEC.encode(np.full(10, 8.0), np.full(10, 0.011))
+
+
+def test_of_several_plans_the_one_that_ranks_first_is_driven(make_input):
+    model = ScriptedModel([THOUGHT, FAST, THOUGHT, PLAN, THOUGHT, CALM])
+    plan = _planner(model, num_samples=3).plan(make_input(speeds=np.full(10, 8.0)))
+    assert plan.valid
+    assert plan.replies[1] in (PLAN, CALM)
+    assert len({seed for _, seed in model.started}) == 3
+    assert plan.tokens.generated == sum(10 + k for k in range(6))
+    assert plan.latency.reason_ms == pytest.approx(30.0 + 32.0 + 34.0)
+
+
+def test_plans_that_failed_are_not_ranked(make_input):
+    model = ScriptedModel([THOUGHT, 'no', THOUGHT, PLAN])
+    plan = _planner(model, num_samples=2).plan(make_input(speeds=np.full(10, 8.0)))
+    assert plan.valid
+    assert plan.replies[1] == PLAN
+
+
+def test_when_all_fail_the_first_reason_is_told(make_input):
+    model = ScriptedModel([THOUGHT, 'no', THOUGHT, 'nor'])
+    plan = _planner(model, num_samples=2).plan(make_input())
+    assert plan.reason is Reason.FORMAT
+    assert plan.replies[1] == 'no'
+
+
+def test_no_further_plan_is_begun_when_time_is_up(make_input):
+    model = ScriptedModel([THOUGHT, PLAN] * 4, seconds=0.2)
+    plan = _planner(model, num_samples=4).plan(make_input(), time_limit_s=0.75)
+    assert plan.valid
+    assert len(model.started) == 2
+
+
+def test_one_sample_is_the_plan_as_it_was(make_input):
+    one = _planner(ScriptedModel([THOUGHT, FAST]), num_samples=1).plan(make_input())
+    assert one.replies[1] == FAST

@@ -127,6 +127,7 @@ def test_the_model_plans_and_says_what_it_was_trained_on(start, tmp_path):
     told = json.loads((folder / 'config.json').read_text())
     assert [item['stage'] for item in told['emma_training']] == ['sft']
     assert 'emma_untrained' not in told
+    assert len(json.loads((folder / 'ranking.json').read_text())['weights']) == 6
     lines = (tmp_path / 'run/log.jsonl').read_text().splitlines()
     assert [json.loads(line)['step'] for line in lines] == [2, 4, 6]
 

@@ -10,11 +10,11 @@ from training.examples_by_hand import FACTS, future
 
 from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.planning.statements import read
 from emma_planner.training.wording import (
     metres,
     mirrored_facts,
     mirrored_words,
-    read,
     reasoning_text,
 )
 
