@@ -32,6 +32,7 @@ IGNORED = -100
 """Label of what is not learned."""
 REASON, PLAN = 1, 2
 """Parts of a conversation that the model writes."""
+DESCRIBE = 'Describe.'
 _BLANK = np.zeros((1, 1, 3), dtype=np.uint8)
 
 
@@ -45,6 +46,11 @@ class Turn:
 
     ids: list[int]
     parts: list[int]
+
+    @property
+    def written(self) -> list[int]:
+        """Ids that the model writes."""
+        return [k for k, part in zip(self.ids, self.parts, strict=True) if part]
 
 
 class Conversations:
@@ -68,17 +74,8 @@ class Conversations:
         has_words = bool(example.reasoning)
         if not has_words:
             question = prompts.plan_prompt(planner_input, self._codec, reasoned=False)
-        first = dict(
-            self._owner.processor.apply_chat_template(
-                [message('user', question, [image])],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
-                return_tensors='pt',
-            )
-        )
+        first = self._first_turn(question, image)
         ids = first.pop('input_ids')[0].tolist()
-        first.pop('attention_mask')
         parts = [0] * len(ids)
         if has_words:
             self._write(ids, parts, example.reasoning, REASON)
@@ -89,6 +86,28 @@ class Conversations:
             parts[len(parts) - len(after)] = REASON
         self._write(ids, parts, self._codec.encode(*example.future.T), PLAN)
         return first, Turn(ids, parts)
+
+    def caption(self, example: Example, image: Image.Image) -> tuple[dict[str, Any], Turn]:
+        """Return a conversation in which the scene and its objects are described, no more."""
+        first = self._first_turn(DESCRIBE, image)
+        ids = first.pop('input_ids')[0].tolist()
+        parts = [0] * len(ids)
+        text = example.reasoning.partition('\nIntent:')[0]
+        self._write(ids, parts, text, REASON)
+        return first, Turn(ids, parts)
+
+    def _first_turn(self, question: str, image: Image.Image) -> dict[str, Any]:
+        first = dict(
+            self._owner.processor.apply_chat_template(
+                [message('user', question, [image])],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors='pt',
+            )
+        )
+        first.pop('attention_mask')
+        return first
 
     def _write(self, ids: list[int], parts: list[int], text: str, part: int) -> None:
         tokenizer = self._owner.processor.tokenizer
@@ -106,11 +125,14 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         schedule: Schedule,
         conversations: Conversations | None,
         image_processor: Any,
+        *,
+        captions: bool = False,
     ) -> None:
         self._examples = examples
         self._schedule = schedule
         self._conversations = conversations
         self._image_processor = image_processor
+        self._captions = captions
 
     def __getitem__(self, k: int) -> dict[str, Any]:
         number, flipped = self._schedule.sample(k)
@@ -123,15 +145,16 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         if self._conversations is None:
             sample['inputs'] = dict(self._image_processor(images=image, return_tensors='pt'))
             return sample
-        sample['inputs'], sample['turn'] = self._conversations.inputs(example, image)
+        write = self._conversations.caption if self._captions else self._conversations.inputs
+        sample['inputs'], sample['turn'] = write(example, image)
         return sample
 
 
 def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
     """Put samples into a batch, padded on the right.
 
-    :returns: what the model takes; ``parts`` ``(B, T)`` of what it writes; ``classes`` and
-        ``depths`` ``(B, 12, 22)`` of the patches
+    :returns: what the model takes; ``parts`` ``(B, T)`` of what it writes, and ``written`` that
+        alone; ``classes`` and ``depths`` ``(B, 12, 22)`` of the patches
     """
     batch: dict[str, torch.Tensor] = {
         name: torch.cat([sample['inputs'][name] for sample in samples])
@@ -143,6 +166,11 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
     if 'turn' not in samples[0]:
         return batch
     turns = [sample['turn'] for sample in samples]
+    written = [turn.written for turn in turns]
+    longest = max(map(len, written))
+    batch['written'] = torch.full((len(turns), longest), pad_id, dtype=torch.long)
+    for k, ids in enumerate(written):
+        batch['written'][k, : len(ids)] = torch.tensor(ids)
     length = max(len(turn.ids) for turn in turns)
     rows = {'input_ids': pad_id, 'parts': 0, 'attention_mask': 0}
     for name, fill in rows.items():

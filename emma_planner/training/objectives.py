@@ -125,6 +125,31 @@ def conversation_loss(
     }
 
 
+def contrastive_loss(
+    pictures: torch.Tensor, texts: torch.Tensor, scale: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Match pictures with their texts in a batch, both ways.
+
+    Radford et al., Learning transferable visual models from natural language supervision (CLIP,
+    2021), figure 3. Texts that are the same are no wrong matches of each other's pictures.
+
+    :param pictures: ``(B, C)``
+    :param texts: ``(B, C)``
+    :param scale: logarithm of the inverse temperature
+    :returns: the loss, and the share of pictures whose text is nearest
+    """
+    one = nn.functional.normalize(pictures, dim=-1)
+    other = nn.functional.normalize(texts, dim=-1)
+    scores = scale.exp().clamp(max=100.0) * one @ other.T
+    same = (other @ other.T) > 1.0 - 1e-5
+    own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    scores = scores.masked_fill(same & ~own, float('-inf'))
+    labels = torch.arange(len(scores), device=scores.device)
+    loss = nn.functional.cross_entropy(scores, labels)
+    loss = (loss + nn.functional.cross_entropy(scores.T, labels)) / 2
+    return loss, (scores.argmax(1) == labels).float().mean()
+
+
 def _neighbours(count: int, width: float) -> torch.Tensor:
     """Rows of how right each bin is beside the right one, in all 1 each."""
     if width <= 0.0:

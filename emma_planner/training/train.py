@@ -1,4 +1,4 @@
-"""Trains one stage: the vision tower on patches, or the whole model on conversations.
+"""Trains one stage: the vision tower on patches, the model on captions, or on conversations.
 
 One loop for a CPU, a GPU and many (``accelerate launch`` or torchrun). A run that was cut off goes
 on from its last state; the same seed gives the same run on the same machine.
@@ -33,7 +33,12 @@ from emma_planner.planning.planner import choose_codec
 from emma_planner.training.batches import Conversations, LearnedSamples, collate
 from emma_planner.training.dataset_format import Example, read_examples, write_json
 from emma_planner.training.learned_examples import Schedule, weights_of
-from emma_planner.training.objectives import ActionTargets, PatchHead, conversation_loss
+from emma_planner.training.objectives import (
+    ActionTargets,
+    PatchHead,
+    contrastive_loss,
+    conversation_loss,
+)
 from emma_planner.training.ranking_fit import fit_ranker
 from emma_planner.training.run_state import (
     MODEL,
@@ -41,12 +46,15 @@ from emma_planner.training.run_state import (
     newest_state,
     publish_state,
 )
-from emma_planner.training.train_config import PERCEPTION, SFT, TrainConfig, TrainError
+from emma_planner.training.train_config import ALIGNMENT, PERCEPTION, SFT, TrainConfig, TrainError
 
 HEAD = 'patch_head.pt'
 """Beside the model of a run: for the next stage, no part of the checkpoint."""
 BETAS = (0.9, 0.98)
 MOST_RANKED = 2000
+FIRST_SCALE = 2.66
+"""A temperature of 0.07."""
+NOT_FOR_MODEL = ('classes', 'depths', 'parts', 'written')
 
 
 class _Stage(nn.Module):  # type: ignore[misc]
@@ -62,6 +70,8 @@ class _Stage(nn.Module):  # type: ignore[misc]
         self.head = PatchHead(vision.hidden_size, grid) if uses_patches and grid else None
         self._actions = ActionTargets.of_tokenizer(tokenizer, config.smoothing_bins)
         self._tokens: torch.Tensor | None = None
+        self._pad_id = tokenizer.pad_token_id or 0
+        self.scale = nn.Parameter(torch.tensor(FIRST_SCALE)) if config.is_aligned else None
         if self.head is not None:
             model.model.vision_tower.register_forward_hook(self._keep)
         if config.freeze_tower:
@@ -72,7 +82,7 @@ class _Stage(nn.Module):  # type: ignore[misc]
 
     def forward(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
         config = self.config
-        inputs = {k: v for k, v in batch.items() if k not in ('classes', 'depths', 'parts')}
+        inputs = {k: v for k, v in batch.items() if k not in NOT_FOR_MODEL}
         if config.stage == PERCEPTION:
             assert self.head is not None
             self.model.model.vision_tower(inputs['pixel_values'])
@@ -86,11 +96,28 @@ class _Stage(nn.Module):  # type: ignore[misc]
             self._actions,
             (config.reason_weight, config.plan_weight),
         )
+        if self.scale is not None:
+            matched, found = self._match(batch['written'])
+            loss = loss + config.contrastive_weight * matched
+            told |= {'contrastive': float(matched.detach()), 'matched': float(found)}
         if self.head is not None:
             dense, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
             loss = loss + config.patch_weight * dense
             told |= {'patches': float(dense.detach()), 'patches_right': float(right)}
         return loss, told
+
+    def _match(self, written: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compare the middle of a picture's tokens with that of its caption, read by itself."""
+        core = self.model.model
+        assert self._tokens is not None
+        assert self.scale is not None
+        pictures = core.multi_modal_projector(self._tokens).mean(1)
+        known = (written != self._pad_id).to(pictures.dtype)[..., None]
+        states = core.language_model(
+            input_ids=written, attention_mask=known[..., 0].long(), use_cache=False
+        ).last_hidden_state
+        texts = (states * known).sum(1) / known.sum(1)
+        return contrastive_loss(pictures, texts, self.scale)
 
 
 def train(
@@ -261,10 +288,16 @@ def _batches(
     accelerator: Accelerator,
 ) -> Iterator[dict[str, torch.Tensor]]:
     conversations = None
-    if config.stage == SFT:
+    if config.stage != PERCEPTION:
         conversations = Conversations(owner, choose_codec(owner, 'auto'))
     schedule = Schedule(weights_of(examples), config.mirrored, config.seed)
-    samples = LearnedSamples(examples, schedule, conversations, owner.processor.image_processor)
+    samples = LearnedSamples(
+        examples,
+        schedule,
+        conversations,
+        owner.processor.image_processor,
+        captions=config.stage == ALIGNMENT,
+    )
     share, rank = accelerator.num_processes, accelerator.process_index
     numbers = [
         range(step * config.batch + rank, (step + 1) * config.batch, share)

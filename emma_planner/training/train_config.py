@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-PERCEPTION, SFT = 'perception', 'sft'
-STAGES = (PERCEPTION, SFT)
+PERCEPTION, ALIGNMENT, SFT = 'perception', 'alignment', 'sft'
+STAGES = (PERCEPTION, ALIGNMENT, SFT)
 
 
 class TrainError(Exception):
@@ -22,8 +22,9 @@ class TrainError(Exception):
 class TrainConfig:
     """One stage of training.
 
-    :param stage: ``perception`` trains the vision tower on dense labels of patches; ``sft`` the
-        whole model on chain of thought and actions
+    :param stage: ``perception`` trains the vision tower on dense labels of patches; ``alignment``
+        the whole model on captions of the scene, and on which picture belongs to which; ``sft`` on
+        chain of thought and actions
     :param model: checkpoint to begin with
     :param data: folders of data sets, one after the other
     :param out: folder of the run: its state, its log, and ``model/`` at the end
@@ -33,6 +34,7 @@ class TrainConfig:
     :param mirrored: share of the samples that are seen in a mirror
     :param reason_weight: of a token of the chain of thought; ``plan_weight`` of an action token
     :param patch_weight: of the dense labels beside sft, 0 without
+    :param contrastive_weight: of matching pictures and captions, in alignment
     :param smoothing_bins: neighbours of an action's bin are right too, falling off over so many
     :param freeze_tower: the vision tower does not learn
     :param lora_rank: only adapters of this rank learn, and tokens that are new; 0 for all weights
@@ -54,6 +56,7 @@ class TrainConfig:
     reason_weight: float = 1.0
     plan_weight: float = 2.0
     patch_weight: float = 0.3
+    contrastive_weight: float = 0.5
     smoothing_bins: float = 2.0
     freeze_tower: bool = False
     lora_rank: int = 0
@@ -71,6 +74,11 @@ class TrainConfig:
                 raise TrainError(f'{name}: need 1 at least, got {getattr(self, name)}')
         if not self.data:
             raise TrainError('data: need a folder at least, got none')
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether pictures are matched with captions."""
+        return self.stage == ALIGNMENT and self.contrastive_weight > 0.0
 
     def hash(self) -> str:
         """Return a short hash of all of it."""

@@ -9,7 +9,12 @@ pytest.importorskip('torch')
 import torch
 
 from emma_planner.training.batches import IGNORED, PLAN, REASON
-from emma_planner.training.objectives import ActionTargets, PatchHead, conversation_loss
+from emma_planner.training.objectives import (
+    ActionTargets,
+    PatchHead,
+    contrastive_loss,
+    conversation_loss,
+)
 
 IDS = (list(range(10, 20)), list(range(20, 29)))
 
@@ -87,3 +92,19 @@ def test_patches_without_labels_cost_nothing():
     other, _ = head.loss(tokens, labels_all, labels_all)
     assert torch.isfinite(loss)
     assert loss != other
+
+
+def test_pictures_are_matched_with_their_texts():
+    pictures = torch.eye(4)
+    scale = torch.tensor(3.0)
+    right, found = contrastive_loss(pictures, pictures, scale)
+    wrong, lost = contrastive_loss(pictures, pictures.roll(1, 0), scale)
+    assert right < 0.2 < wrong
+    assert (found, lost) == (1.0, 0.0)
+
+
+def test_the_same_text_is_no_wrong_match():
+    texts = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    loss, found = contrastive_loss(texts, texts, torch.tensor(4.0))
+    assert loss < 1e-3
+    assert found == 1.0

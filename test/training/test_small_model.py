@@ -22,7 +22,7 @@ from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionTokens
 from emma_planner.planning.planner import choose_codec
 from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
-from emma_planner.training.batches import PLAN, REASON, Conversations, collate
+from emma_planner.training.batches import PLAN, REASON, Conversations, Turn, collate
 from emma_planner.training.build_model import SmallModel, init_model
 from emma_planner.training.dataset_format import read_examples
 from emma_planner.training.small_tokenizer import build_small_tokenizer
@@ -41,7 +41,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def owner(folder):
-    return TransformersModel(open_checkpoint(str(folder), device='cpu'), 'tiny')
+    checkpoint = open_checkpoint(str(folder), device='cpu')
+    return TransformersModel(checkpoint, 'tiny', decoding='plain')
 
 
 @pytest.fixture
@@ -152,17 +153,27 @@ def test_without_words_the_actions_alone_are_learned(owner, example):
     assert 'Plan.' in owner.processor.tokenizer.decode(turn.ids)
 
 
+def test_a_caption_describes_and_intends_nothing(owner, example):
+    image = Image.open(example.image).convert('RGB')
+    _, turn = Conversations(owner, choose_codec(owner, 'auto')).caption(example, image)
+    text = owner.processor.tokenizer.decode(turn.written)
+    assert text.startswith('Scene: straight')
+    assert 'Objects: car' in text
+    assert 'Intent' not in text
+
+
 def test_a_batch_is_padded_and_says_what_is_written():
     samples = []
     for ids in ([5, 6, 7], [5]):
         patches = (torch.zeros(12, 22), torch.zeros(12, 22))
-        turn = type('T', (), {'ids': ids, 'parts': [0] * (len(ids) - 1) + [PLAN]})
+        turn = Turn(ids, [0] * (len(ids) - 1) + [PLAN])
         inputs = {'pixel_values': torch.zeros(1, 3, 4, 4)}
         samples.append({'inputs': inputs, 'turn': turn, 'patches': patches})
     batch = collate(samples, pad_id=9)
     assert batch['input_ids'].tolist() == [[5, 6, 7], [5, 9, 9]]
     assert batch['attention_mask'].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch['parts'].tolist() == [[0, 0, PLAN], [PLAN, 0, 0]]
+    assert batch['written'].tolist() == [[7], [5]]
     assert batch['pixel_values'].shape == (2, 3, 4, 4)
 
 

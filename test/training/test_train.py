@@ -60,7 +60,7 @@ def _same(one: Path, other: Path) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize('stage', ['perception', 'sft'])
+@pytest.mark.parametrize('stage', ['perception', 'alignment', 'sft'])
 def test_it_learns_and_the_same_seed_is_the_same_run(start, tmp_path, stage):
     losses = []
     config = _config(start, tmp_path / 'one', stage=stage, steps=30, save_every=30)
