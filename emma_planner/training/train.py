@@ -6,32 +6,28 @@ on from its last state; the same seed gives the same run on the same machine.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-import signal
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import nn
 
-from emma_planner.assemble import RANKING
 from emma_planner.models.adapters import add_lora
 from emma_planner.models.checkpoints import (
-    UNTRAINED_KEY,
     Checkpoint,
     open_checkpoint,
-    quiet_transformers,
 )
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.planning.planner import choose_codec
 from emma_planner.training.batches import Conversations, LearnedSamples, collate
-from emma_planner.training.dataset_format import Example, read_examples, write_json
+from emma_planner.training.checks_in_training import Checks
+from emma_planner.training.dataset_format import Example, read_examples
+from emma_planner.training.finished_model import HEAD, data_hash, write_model
+from emma_planner.training.interruption import Interruption
 from emma_planner.training.learned_examples import Schedule, weights_of
 from emma_planner.training.objectives import (
     ActionTargets,
@@ -39,7 +35,7 @@ from emma_planner.training.objectives import (
     contrastive_loss,
     conversation_loss,
 )
-from emma_planner.training.ranking_fit import fit_ranker
+from emma_planner.training.run_log import RunLog
 from emma_planner.training.run_state import (
     MODEL,
     begin_run,
@@ -48,10 +44,7 @@ from emma_planner.training.run_state import (
 )
 from emma_planner.training.train_config import ALIGNMENT, PERCEPTION, SFT, TrainConfig, TrainError
 
-HEAD = 'patch_head.pt'
-"""Beside the model of a run: for the next stage, no part of the checkpoint."""
 BETAS = (0.9, 0.98)
-MOST_RANKED = 2000
 FIRST_SCALE = 2.66
 """A temperature of 0.07."""
 NOT_FOR_MODEL = ('classes', 'depths', 'parts', 'written')
@@ -165,44 +158,59 @@ def train(
         begin, folder = state
         accelerator.load_state(str(folder))
     batches = _batches(config, examples, owner, begin, accelerator)
-    with _Interruption() as interruption:
-        _loop(config, accelerator, stage, optimizer, batches, begin, interruption, progress)
+    checks = Checks(config, owner) if config.stage == SFT and config.validation else None
+    with Interruption() as interruption:
+        run = _Run(config, accelerator, stage, optimizer, checks)
+        run.loop(batches, begin, interruption, progress)
     if accelerator.is_main_process:
-        return _finish(config, accelerator.unwrap_model(stage), owner, examples)
+        return write_model(config, accelerator.unwrap_model(stage), owner, examples)
     return out / MODEL
 
 
-def _loop(
-    config: TrainConfig,
-    accelerator: Accelerator,
-    stage: Any,
-    optimizer: Any,
-    batches: Iterator[dict[str, torch.Tensor]],
-    begin: int,
-    interruption: _Interruption,
-    progress: Callable[[int, dict[str, float]], None],
-) -> None:
-    stage.train()
-    log = _Log(Path(config.out), config.log_every)
-    for step, batch in enumerate(batches, begin):
-        for group in optimizer.param_groups:
-            group['lr'] = config.rate(step)
-        with accelerator.autocast():
-            loss, told = stage(batch)
-        if not torch.isfinite(loss):
-            raise TrainError(f'step {step}: need a finite loss, got {float(loss)}')
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(stage.parameters(), config.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        log.add({'loss': float(loss.detach()), **told})
-        if (step + 1) % config.log_every == 0 and accelerator.is_main_process:
-            progress(step + 1, log.flush(step + 1, config.rate(step)))
-        is_last = step + 1 == config.steps
-        if (step + 1) % config.save_every == 0 or is_last or interruption.is_wanted:
-            _save(accelerator, Path(config.out), step + 1)
-        if interruption.is_wanted and not is_last:
-            raise TrainError(f'interrupted after step {step + 1}; run the same command to go on')
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What one run works with."""
+
+    config: TrainConfig
+    accelerator: Accelerator
+    stage: Any
+    optimizer: Any
+    checks: Checks | None
+
+    def loop(
+        self,
+        batches: Iterator[dict[str, torch.Tensor]],
+        begin: int,
+        interruption: Interruption,
+        progress: Callable[[int, dict[str, float]], None],
+    ) -> None:
+        """Take all steps that are left."""
+        self.stage.train()
+        log = RunLog(Path(self.config.out), self.config.log_every)
+        for step, batch in enumerate(batches, begin):
+            for group in self.optimizer.param_groups:
+                group['lr'] = self.config.rate(step)
+            with self.accelerator.autocast():
+                loss, told = self.stage(batch)
+            if not torch.isfinite(loss):
+                raise TrainError(f'step {step}: need a finite loss, got {float(loss)}')
+            self.accelerator.backward(loss)
+            self.accelerator.clip_grad_norm_(self.stage.parameters(), self.config.clip)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            log.add({'loss': float(loss.detach()), **told})
+            if (step + 1) % self.config.log_every == 0 and self.accelerator.is_main_process:
+                progress(step + 1, log.flush(step + 1, self.config.rate(step)))
+            is_last = step + 1 == self.config.steps
+            is_due = (step + 1) % self.config.validate_every == 0 or is_last
+            if self.checks is not None and is_due and self.accelerator.is_main_process:
+                log.write(step + 1, self.checks.run(self.stage))
+            if (step + 1) % self.config.save_every == 0 or is_last or interruption.is_wanted:
+                _save(self.accelerator, Path(self.config.out), step + 1)
+            if interruption.is_wanted and not is_last:
+                raise TrainError(
+                    f'interrupted after step {step + 1}; run the same command to go on'
+                )
 
 
 def _save(accelerator: Accelerator, out: Path, step: int) -> None:
@@ -214,58 +222,6 @@ def _save(accelerator: Accelerator, out: Path, step: int) -> None:
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         publish_state(aside, out, step)
-
-
-def _finish(
-    config: TrainConfig, stage: _Stage, owner: TransformersModel, examples: list[Example]
-) -> Path:
-    """Write the model as a checkpoint that says what it was trained on."""
-    out = Path(config.out)
-    aside, folder = out / '.model', out / MODEL
-    shutil.rmtree(aside, ignore_errors=True)
-    model = stage.model
-    if config.stage == SFT and hasattr(model.config, UNTRAINED_KEY):
-        delattr(model.config, UNTRAINED_KEY)
-    history = list(getattr(model.config, 'emma_training', []))
-    history.append(
-        {
-            'stage': config.stage,
-            'config': config.hash(),
-            'data': data_hash(examples),
-            'steps': config.steps,
-        }
-    )
-    model.config.emma_training = history
-    if config.lora_rank:
-        model.peft_config['default'].inference_mode = True
-    with quiet_transformers():
-        model.save_pretrained(aside)  # of an adapter, the adapter alone
-        owner.processor.tokenizer.save_pretrained(aside)
-    for name in ('chat_template.jinja', 'processor_config.json', 'preprocessor_config.json'):
-        source = Path(config.model) / name
-        if source.exists():
-            shutil.copy(source, aside / name)
-    if stage.head is not None:
-        torch.save(stage.head.state_dict(), out / HEAD)
-    if config.stage == SFT:
-        write_json(aside / RANKING, {'weights': fit_ranker(_some(examples, config.seed)).weights})
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
-    return folder
-
-
-def _some(examples: list[Example], seed: int) -> list[Example]:
-    """Enough to learn six weights from."""
-    chosen = np.random.default_rng(seed).permutation(len(examples))[:MOST_RANKED]
-    return [examples[int(k)] for k in sorted(chosen)]
-
-
-def data_hash(examples: list[Example]) -> str:
-    """Return a short hash of which examples there are."""
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(f'{example.source} {example.stamp_ns} {example.reasoning}\n'.encode())
-    return digest.hexdigest()[:12]
 
 
 def _groups(stage: nn.Module, decay: float) -> list[dict[str, Any]]:
@@ -314,59 +270,3 @@ def _batches(
     )
     for batch in loader:
         yield {name: value.to(accelerator.device) for name, value in batch.items()}
-
-
-class _Log:
-    """Means since the last line; a line each in log.jsonl and for TensorBoard."""
-
-    def __init__(self, out: Path, every: int) -> None:
-        self._path = out / 'log.jsonl'
-        self._sums: dict[str, float] = {}
-        self._count = 0
-        self._begin = time.monotonic()
-        self._board = _board(out)
-
-    def add(self, values: dict[str, float]) -> None:
-        self._count += 1
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-
-    def flush(self, step: int, rate: float) -> dict[str, float]:
-        seconds = time.monotonic() - self._begin
-        told = {name: value / self._count for name, value in self._sums.items()}
-        told |= {'learning_rate': rate, 'steps_per_s': self._count / seconds}
-        with self._path.open('a', encoding='utf-8') as file:
-            file.write(json.dumps({'step': step, **told}) + '\n')
-        if self._board is not None:
-            for name, value in told.items():
-                self._board.add_scalar(name, value, step)
-        self._sums, self._count, self._begin = {}, 0, time.monotonic()
-        return told
-
-
-def _board(out: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(out / 'tensorboard'))
-
-
-class _Interruption:
-    """Notes SIGINT and SIGTERM, so that a step is ended and its state kept."""
-
-    def __init__(self) -> None:
-        self.is_wanted = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Interruption:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, *_: object) -> None:
-        self.is_wanted = True

@@ -14,6 +14,9 @@ PERCEPTION, ALIGNMENT, SFT = 'perception', 'alignment', 'sft'
 STAGES = (PERCEPTION, ALIGNMENT, SFT)
 
 
+COUNTS = ('steps', 'batch', 'save_every', 'log_every', 'validate_every', 'validated')
+
+
 class TrainError(Exception):
     """Training cannot begin or go on."""
 
@@ -38,6 +41,9 @@ class TrainConfig:
     :param smoothing_bins: neighbours of an action's bin are right too, falling off over so many
     :param freeze_tower: the vision tower does not learn
     :param lora_rank: only adapters of this rank learn, and tokens that are new; 0 for all weights
+    :param validation: folders of data sets to plan on while training, none to learn from
+    :param validate_every: steps between validations; the last step is one
+    :param validated: examples that are planned each time
     :param save_every: steps between states to go on from
     """
 
@@ -60,6 +66,9 @@ class TrainConfig:
     smoothing_bins: float = 2.0
     freeze_tower: bool = False
     lora_rank: int = 0
+    validation: tuple[str, ...] = ()
+    validate_every: int = 1000
+    validated: int = 100
     save_every: int = 250
     log_every: int = 25
     num_workers: int = 0
@@ -69,7 +78,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
             raise TrainError(f'stage: need one of {", ".join(STAGES)}, got {self.stage!r}')
-        for name in ('steps', 'batch', 'save_every', 'log_every'):
+        for name in COUNTS:
             if getattr(self, name) < 1:
                 raise TrainError(f'{name}: need 1 at least, got {getattr(self, name)}')
         if not self.data:
@@ -109,8 +118,9 @@ def read_train_config(path: Path, changes: dict[str, Any]) -> TrainConfig:
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise TrainError(f'{path}: need known parameters, got {", ".join(unknown)}')
-    data = values.get('data', ())
-    values['data'] = (data,) if isinstance(data, str) else tuple(data)
+    for name in ('data', 'validation'):
+        folders = values.get(name, ())
+        values[name] = (folders,) if isinstance(folders, str) else tuple(folders)
     try:
         return TrainConfig(**values)
     except TypeError as err:

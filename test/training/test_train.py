@@ -132,6 +132,18 @@ def test_the_model_plans_and_says_what_it_was_trained_on(start, tmp_path):
     assert [json.loads(line)['step'] for line in lines] == [2, 4, 6]
 
 
+def test_examples_are_planned_while_training(start, tmp_path):
+    config = _config(
+        start, tmp_path / 'run', validation=(str(start / 'set'),), validate_every=3, validated=2
+    )
+    train(config)
+    lines = [json.loads(line) for line in (tmp_path / 'run/log.jsonl').read_text().splitlines()]
+    checks = [line for line in lines if 'validation/ade_m' in line]
+    assert [line['step'] for line in checks] == [3, 6]
+    assert checks[0]['validation/ade_m'] > 0.0
+    assert 0.0 <= checks[0]['validation/failed'] <= 1.0
+
+
 def test_the_learning_rate_rises_stays_and_falls():
     config = TrainConfig('sft', '', ('x',), '', steps=100, warmup=0.1, cooldown=0.2)
     rates = [config.rate(step) for step in range(100)]

@@ -1,0 +1,79 @@
+"""The end of a run: a checkpoint that says what it was trained on, whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from emma_planner.assemble import RANKING
+from emma_planner.models.checkpoints import UNTRAINED_KEY, quiet_transformers
+from emma_planner.models.transformers_model import TransformersModel
+from emma_planner.training.dataset_format import Example, write_json
+from emma_planner.training.ranking_fit import fit_ranker
+from emma_planner.training.run_state import MODEL
+from emma_planner.training.train_config import SFT, TrainConfig
+
+HEAD = 'patch_head.pt'
+"""Beside the model of a run: for the next stage, no part of the checkpoint."""
+MOST_RANKED = 2000
+"""Enough to learn six weights from."""
+
+
+def write_model(
+    config: TrainConfig, stage: Any, owner: TransformersModel, examples: list[Example]
+) -> Path:
+    """Write the model as a checkpoint that says what it was trained on."""
+    out = Path(config.out)
+    aside, folder = out / '.model', out / MODEL
+    shutil.rmtree(aside, ignore_errors=True)
+    model = stage.model
+    if config.stage == SFT and hasattr(model.config, UNTRAINED_KEY):
+        delattr(model.config, UNTRAINED_KEY)
+    history = list(getattr(model.config, 'emma_training', []))
+    history.append(
+        {
+            'stage': config.stage,
+            'config': config.hash(),
+            'data': data_hash(examples),
+            'steps': config.steps,
+        }
+    )
+    model.config.emma_training = history
+    if config.lora_rank:
+        model.peft_config['default'].inference_mode = True
+    with quiet_transformers():
+        model.save_pretrained(aside)  # of an adapter, the adapter alone
+        owner.processor.tokenizer.save_pretrained(aside)
+    for name in ('chat_template.jinja', 'processor_config.json', 'preprocessor_config.json'):
+        source = Path(config.model) / name
+        if source.exists():
+            shutil.copy(source, aside / name)
+    if stage.head is not None:
+        torch.save(stage.head.state_dict(), out / HEAD)
+    if config.stage == SFT:
+        write_json(
+            aside / RANKING,
+            {'weights': fit_ranker(some_of(examples, config.seed, MOST_RANKED)).weights},
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    return folder
+
+
+def some_of(examples: list[Example], seed: int, most: int) -> list[Example]:
+    """Draw some, the same for the same seed."""
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:most]
+    return [examples[int(k)] for k in sorted(chosen)]
+
+
+def data_hash(examples: list[Example]) -> str:
+    """Return a short hash of which examples there are."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(f'{example.source} {example.stamp_ns} {example.reasoning}\n'.encode())
+    return digest.hexdigest()[:12]
