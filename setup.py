@@ -73,6 +73,7 @@ setup(
         _files('config/training', '*.yaml'),
         _files('config/rviz', '*.rviz'),
         _files('recording/drive', '*.mcap', '*.yaml'),
+        _files('models/emma-small', '*.json', '*.jinja', '*.md', '*.safetensors'),
     ],
     install_requires=['setuptools', 'numpy>=1.21', 'PyYAML>=5.4', 'rosbags>=0.11'],
     extras_require=EXTRAS,

@@ -6,8 +6,8 @@ import json
 import time
 from pathlib import Path
 
-from emma_planner.config import PlannerConfig
-from emma_planner.models import load_model
+from emma_planner.config import SHIPPED, PlannerConfig
+from emma_planner.models import load_model, shipped_model
 from emma_planner.planning.baselines import BASELINES, BaselinePlanner
 from emma_planner.planning.chat import ModelError
 from emma_planner.planning.checks import PlausibilityLimits
@@ -49,7 +49,8 @@ def build_planner(config: PlannerConfig) -> Planner:
 
 def _ranker(config: PlannerConfig) -> Ranker:
     """Return the weights that lie beside a checkpoint, else the default."""
-    path = Path(config.model).expanduser() / RANKING
+    folder = shipped_model() if config.model == SHIPPED else Path(config.model).expanduser()
+    path = folder / RANKING
     if not path.is_file():
         return DEFAULT
     try:

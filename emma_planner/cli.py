@@ -222,6 +222,13 @@ def _add_model(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     init.add_argument('folder', type=Path, metavar='FOLDER', help='where it is written')
     init.add_argument('--seed', type=int, default=0, help='of the weights (default 0)')
+    export = actions.add_parser(
+        'export',
+        help='write a checkpoint in half precision',
+        description='Write a checkpoint in bfloat16: half the size, as the shipped model is.',
+    )
+    export.add_argument('model', type=Path, metavar='MODEL', help='checkpoint folder')
+    export.add_argument('folder', type=Path, metavar='FOLDER', help='where it is written')
 
 
 def _add_train(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -252,7 +259,9 @@ def _add_scale(command: argparse.ArgumentParser) -> None:
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        '--model', help='checkpoint folder, hub id, server URL, or untrained[:architecture]'
+        '--model',
+        help='checkpoint or adapter folder, hub id, server URL, or untrained[:architecture] '
+        '(default the shipped emma-small)',
     )
     command.add_argument('--planner', help='mllm or a kinematic baseline')
     command.add_argument('--config', type=Path, metavar='YAML', help='parameter file')

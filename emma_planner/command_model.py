@@ -1,11 +1,13 @@
-"""``emma model init``: make the small model, with random weights."""
+"""``emma model``: make the small model with random weights, and make a trained one small."""
 
 from __future__ import annotations
 
 import argparse
 
 from emma_planner.command_options import FAILED, fail
+from emma_planner.planning.chat import ModelError
 from emma_planner.training.build_model import SmallModel, init_model
+from emma_planner.training.finished_model import export_model
 
 NAME = 'model'
 
@@ -20,8 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
         return fail(NAME, f'{folder}: need an empty folder, got files', FAILED)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        count = init_model(folder, SmallModel(), seed=arguments.seed)
-    except OSError as err:
+        if arguments.action == 'export':
+            size = export_model(arguments.model, folder)
+            print(f'{size / 1e6:.1f} MB of weights in {folder}')
+        else:
+            count = init_model(folder, SmallModel(), seed=arguments.seed)
+            print(f'{count:,} parameters in {folder}')
+    except (ModelError, OSError) as err:
         return fail(NAME, err, FAILED)
-    print(f'{count:,} parameters in {folder}')
     return 0

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+SHIPPED = 'emma-small'
 UNTRAINED = 'untrained'
 """Model name of a small random-weight model of a stock architecture, built on the spot."""
 
@@ -75,9 +76,9 @@ class PlannerConfig(Parameters):
         choices=('mllm', 'constant-action', 'constant-velocity', 'half-acceleration'),
     )
     model: str = parameter(
-        UNTRAINED,
-        'checkpoint folder, hub id, http(s):// address of an OpenAI-compatible server, or '
-        "'untrained' / 'untrained:<architecture>'",
+        SHIPPED,
+        "'emma-small', which is shipped; a checkpoint or adapter folder, a hub id, the http(s):// "
+        "address of an OpenAI-compatible server, or 'untrained' / 'untrained:<architecture>'",
     )
     server_model: str = parameter('', "model name at the server; '' takes the only one it lists")
     device: str = parameter('auto', "torch device: 'auto', 'cpu', 'cuda', 'cuda:1', ...")

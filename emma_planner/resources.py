@@ -1,4 +1,4 @@
-"""Where parameter files, launch files and the recording lie: in the source tree or installed.
+"""Where shipped files lie (parameters, launch files, recording, model): source tree or installed.
 
 The files that belong to the running code win: those beside the package in a source tree, then
 ``share/emma_planner`` of the prefix that the package is installed under (colcon, pip, a user
@@ -45,6 +45,14 @@ def recording_path(package_folder: Path = PACKAGE_FOLDER) -> Path:
     :raises ResourceError: not there
     """
     return _find('recording/drive', package_folder)
+
+
+def model_path(name: str, package_folder: Path = PACKAGE_FOLDER) -> Path:
+    """Return the folder of a shipped model.
+
+    :raises ResourceError: not there
+    """
+    return _find(f'models/{name}', package_folder)
 
 
 def preset_names(package_folder: Path = PACKAGE_FOLDER) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def test_quiet_prints_nothing(bag, emma):
 
 
 def test_an_untrained_model_is_called_so(bag, emma):
-    options = ('--set', 'num_threads=1', '--set', 'reason_tokens=2')
+    options = ('--model', 'untrained', '--set', 'num_threads=1', '--set', 'reason_tokens=2')
     status, table, lines = emma(bag, *options, quiet=False)
     assert (status, lines) == (0, [])
     assert 'planner   untrained:' in table

@@ -5,15 +5,19 @@ Importing this package imports neither torch nor transformers nor an HTTP client
 
 from __future__ import annotations
 
-from emma_planner.config import UNTRAINED, PlannerConfig
+from pathlib import Path
+
+from emma_planner.config import SHIPPED, UNTRAINED, PlannerConfig
 from emma_planner.planning.chat import ChatModel, ModelError
+from emma_planner.resources import ResourceError, model_path
 
 
 def load_model(config: PlannerConfig) -> ChatModel:
     """Load the model that ``config.model`` names.
 
-    An ``http(s)://`` address is a server; ``untrained`` or ``untrained:<architecture>`` a small
-    random-weight model, built on first use; everything else a checkpoint folder or hub id.
+    ``emma-small`` is shipped; an ``http(s)://`` address is a server; ``untrained`` or
+    ``untrained:<architecture>`` a small random-weight model, built on first use; everything else a
+    checkpoint folder, an adapter folder or a hub id.
 
     :raises ModelError: not loadable or not reachable
     """
@@ -30,8 +34,21 @@ def load_model(config: PlannerConfig) -> ChatModel:
             f'need torch and transformers to run {name!r}, got {type(err).__name__}: {err}; '
             "install them: pip install 'emma_planner[models]'"
         ) from err
+    if name == SHIPPED:
+        return TransformersModel.from_config(config, str(shipped_model()), name)
     kind, _, architecture = name.partition(':')
     if kind == UNTRAINED:
         folder = cached_untrained(architecture or 'qwen3_vl', seed=config.seed)
         return TransformersModel.from_config(config, str(folder))
     return TransformersModel.from_config(config)
+
+
+def shipped_model() -> Path:
+    """Return the folder of the model that is shipped.
+
+    :raises ModelError: not there
+    """
+    try:
+        return model_path(SHIPPED)
+    except ResourceError as err:
+        raise ModelError(str(err)) from err

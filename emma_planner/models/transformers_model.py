@@ -87,10 +87,13 @@ class TransformersModel:
         self.vocabulary = _vocabulary(self.model, self.processor, closing_ids)
 
     @classmethod
-    def from_config(cls, config: PlannerConfig, source: str | None = None) -> TransformersModel:
+    def from_config(
+        cls, config: PlannerConfig, source: str | None = None, name: str | None = None
+    ) -> TransformersModel:
         """Load the checkpoint that the configuration names.
 
         :param source: folder or hub id to load in place of ``config.model``
+        :param name: model id, that of the source by default
         :raises ModelError: not a checkpoint that can be used
         """
         source = source or config.model
@@ -102,7 +105,7 @@ class TransformersModel:
         is_untrained = getattr(model_config, UNTRAINED_KEY, False)
         return cls(
             checkpoint,
-            f'untrained:{model_config.model_type}' if is_untrained else source,
+            f'untrained:{model_config.model_type}' if is_untrained else name or source,
             temperature=config.temperature,
             max_size_px=(config.image_max_width_px, config.image_max_height_px),
             decoding=config.decoding,

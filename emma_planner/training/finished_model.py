@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from emma_planner.assemble import RANKING
-from emma_planner.models.checkpoints import UNTRAINED_KEY, quiet_transformers
+from emma_planner.models.checkpoints import UNTRAINED_KEY, open_checkpoint, quiet_transformers
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.training.dataset_format import Example, write_json
 from emma_planner.training.ranking_fit import fit_ranker
@@ -20,6 +20,12 @@ from emma_planner.training.train_config import SFT, TrainConfig
 
 HEAD = 'patch_head.pt'
 """Beside the model of a run: for the next stage, no part of the checkpoint."""
+BESIDE = (
+    'chat_template.jinja',
+    'preprocessor_config.json',
+    'processor_config.json',
+    RANKING,
+)
 MOST_RANKED = 2000
 """Enough to learn six weights from."""
 
@@ -49,10 +55,7 @@ def write_model(
     with quiet_transformers():
         model.save_pretrained(aside)  # of an adapter, the adapter alone
         owner.processor.tokenizer.save_pretrained(aside)
-    for name in ('chat_template.jinja', 'processor_config.json', 'preprocessor_config.json'):
-        source = Path(config.model) / name
-        if source.exists():
-            shutil.copy(source, aside / name)
+    copy_beside(Path(config.model), aside)
     if stage.head is not None:
         torch.save(stage.head.state_dict(), out / HEAD)
     if config.stage == SFT:
@@ -63,6 +66,26 @@ def write_model(
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return folder
+
+
+def export_model(folder: Path, target: Path) -> int:
+    """Write a checkpoint in bfloat16, half as large; return the size of its weights [bytes].
+
+    :raises ModelError: not a checkpoint that can be used
+    """
+    checkpoint = open_checkpoint(str(folder), device='cpu', dtype='bfloat16')
+    with quiet_transformers():
+        checkpoint.model.save_pretrained(target)
+        checkpoint.processor.tokenizer.save_pretrained(target)
+    copy_beside(folder, target)
+    return (target / 'model.safetensors').stat().st_size
+
+
+def copy_beside(folder: Path, target: Path) -> None:
+    """Copy what belongs to a checkpoint and is neither weights nor tokenizer."""
+    for name in BESIDE:
+        if (folder / name).exists():
+            shutil.copy(folder / name, target / name)
 
 
 def some_of(examples: list[Example], seed: int, most: int) -> list[Example]:
