@@ -88,7 +88,7 @@ def test_vision_tower_runs_once_a_conversation(load_checkpoint, architecture, fr
 def test_every_turn_equals_plain_generate_without_cache(
     load_checkpoint, architecture, frame, record_generate
 ):
-    model = load_checkpoint(architecture)
+    model = load_checkpoint(architecture, decoding='plain')
     calls = record_generate(model)
     chat = model.start([frame])
     for question in (REASON, PLAN, 'Are you sure?'):
