@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from emma_planner.config import PlannerConfig
 from emma_planner.planning.kinematics import integrate, to_frame
 from emma_planner.planning.types import DT_NS, DT_S, NS_PER_S, NUM_HISTORY, Pose
 from emma_planner.simulation.camera_settings import CameraSettings
@@ -215,3 +216,27 @@ class _Blind:
 def test_a_world_without_a_camera_is_refused():
     with pytest.raises(ValueError, match='need a world with a camera'):
         next(collect_samples(_Blind(), SCENARIO))
+
+
+def test_who_drives_in_the_experts_place_is_told_what_it_would_have_done():
+    """A planner that never starts meets standstill alone; the expert would have gone."""
+    scenario = replace(
+        scenario_of('train', 0), blocks='SS', time_limit_s=14.0, traffic_density=0.0
+    )
+    pilot = PlannerConfig(planner='constant-action')
+    samples = collect_task(CollectTask(scenario, CAMERA, 1.0, pilot=pilot))
+    assert len(samples) >= 4
+    for sample in samples:
+        assert abs(sample.history.speeds_mps).max() < 0.1
+        assert sample.future.speeds_mps[-1] > 3.0
+
+
+def test_a_push_takes_the_car_off_and_the_expert_says_how_it_comes_back():
+    scenario = replace(SCENARIO, blocks='SSS', traffic_density=0.0, pedestrians=0)
+    calm, pushed = (
+        collect_task(CollectTask(scenario, CAMERA, 1.0, is_disturbed=is_disturbed))
+        for is_disturbed in (False, True)
+    )
+    places = [[s.history.ego_pose.y_m for s in samples] for samples in (calm, pushed)]
+    assert np.ptp(places[1]) > np.ptp(places[0]) + 0.05
+    assert [s.stamp_ns for s in pushed] == sorted(s.stamp_ns for s in pushed)
