@@ -56,13 +56,21 @@ def assignments(texts: list[str]) -> dict[str, Any]:
 
 @contextmanager
 def interrupted_once() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C, and further ones for nothing: results are being kept by then."""
+    """Take SIGTERM as Ctrl-C, and further ones for nothing: results are being kept by then.
+
+    After an interruption they stay without effect: the command is about to end, and an impatient
+    signal shall not change how.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     signals = (signal.SIGINT, signal.SIGTERM)
 
+    is_interrupted = False
+
     def interrupt(*_: object) -> None:
+        nonlocal is_interrupted
+        is_interrupted = True
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -71,8 +79,9 @@ def interrupted_once() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+        if not is_interrupted:
+            for number, handler in zip(signals, before, strict=True):
+                signal.signal(number, handler)
 
 
 def fail(command: str, error: object, status: int) -> int:
