@@ -167,13 +167,7 @@ def _add_dataset(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar='A-B',
         help='scenarios of the split, as 0-399',
     )
-    build.add_argument(
-        '--every',
-        type=positive_number,
-        default=0.5,
-        metavar='SECONDS',
-        help='between examples (default 0.5)',
-    )
+    _add_every(build, 'between examples')
     build.add_argument(
         '--disturbed',
         type=share,
@@ -198,13 +192,7 @@ def _add_dataset(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     bags.add_argument('bags', type=Path, nargs='+', metavar='BAG', help='bag folder or file')
     bags.add_argument('--out', type=Path, required=True, help='folder of the data set')
-    bags.add_argument(
-        '--every',
-        type=positive_number,
-        default=0.5,
-        metavar='SECONDS',
-        help='least time between examples (default 0.5)',
-    )
+    _add_every(bags, 'least time between examples')
     bags.add_argument(
         '--teach', action='store_true', help='let the model of --model write the chain of thought'
     )
@@ -239,14 +227,28 @@ def _add_train(commands: argparse._SubParsersAction[_Parser]) -> None:
         'a run that was cut off. Under torchrun or accelerate launch it runs on many devices.',
     )
     train.add_argument('config', type=Path, metavar='CONFIG', help='parameter file (YAML)')
-    train.add_argument(
+    _add_set(train)
+    train.add_argument('--quiet', action='store_true', help='no progress bar')
+
+
+def _add_every(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument(
+        '--every',
+        type=positive_number,
+        default=0.5,
+        metavar='SECONDS',
+        help=f'{what} (default 0.5)',
+    )
+
+
+def _add_set(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         '--set',
         action='append',
         default=[],
         metavar='KEY=VALUE',
         help='set one parameter; may be repeated',
     )
-    train.add_argument('--quiet', action='store_true', help='no progress bar')
 
 
 def _add_scale(command: argparse.ArgumentParser) -> None:
@@ -268,13 +270,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         '--preset', choices=preset_names(), help='topic names and camera of a source'
     )
-    command.add_argument(
-        '--set',
-        action='append',
-        default=[],
-        metavar='KEY=VALUE',
-        help='set one parameter; may be repeated',
-    )
+    _add_set(command)
     command.add_argument('--seed', type=int, help='seed of sampling and of untrained weights')
     command.add_argument('--quiet', action='store_true', help='no progress bar and no table')
 

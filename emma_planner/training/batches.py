@@ -18,12 +18,6 @@ from PIL import Image
 from emma_planner.models.transformers_model import TransformersModel, message
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec
-from emma_planner.planning.types import (
-    CameraFrame,
-    EgoHistory,
-    PlannerInput,
-    Pose,
-)
 from emma_planner.simulation.labels.patches import COLUMNS, DIGITS, ROWS
 from emma_planner.training.dataset_format import Example
 from emma_planner.training.learned_examples import Schedule, mirrored
@@ -69,7 +63,7 @@ class Conversations:
 
     def inputs(self, example: Example, image: Image.Image) -> tuple[dict[str, Any], Turn]:
         """Return what the processor makes of the first turn, and the whole conversation."""
-        planner_input = _planner_input(example)
+        planner_input = example.planner_input(_BLANK)
         question = prompts.reason_prompt(planner_input, self._codec)
         has_words = bool(example.reasoning)
         if not has_words:
@@ -186,18 +180,6 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
                 value = sample['inputs'][name][0]
                 batch[name][k, : len(value)] = value
     return batch
-
-
-def _planner_input(example: Example) -> PlannerInput:
-    history = EgoHistory(
-        example.stamp_ns,
-        example.history[:, 0],
-        example.history[:, 1],
-        Pose(0.0, 0.0, 0.0),
-        'map',
-    )
-    frame = CameraFrame(example.stamp_ns, 'front', _BLANK)
-    return PlannerInput((frame,), history, example.command)
 
 
 def _patches(example: Example, *, flipped: bool) -> tuple[torch.Tensor, torch.Tensor]:

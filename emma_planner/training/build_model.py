@@ -6,7 +6,7 @@ What comes out is a folder as any other checkpoint, with tokenizer, processor an
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,6 @@ def init_model(folder: Path, sizes: SmallModel, *, seed: int = 0) -> int:
     (folder / 'chat_template.jinja').write_text(CHAT_TEMPLATE, encoding='utf-8')
     processor = json.dumps(_processor(sizes), indent=2)
     (folder / 'processor_config.json').write_text(processor + '\n', encoding='utf-8')
-    (folder / 'sizes.json').write_text(json.dumps(asdict(sizes), indent=2) + '\n')
     return int(model.num_parameters())
 
 

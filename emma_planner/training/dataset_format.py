@@ -22,7 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from emma_planner.planning.types import NUM_HISTORY, NUM_STEPS, FloatArray
+from emma_planner.planning.types import (
+    NUM_HISTORY,
+    NUM_STEPS,
+    ByteArray,
+    CameraFrame,
+    EgoHistory,
+    FloatArray,
+    PlannerInput,
+    Pose,
+)
 
 SCHEMA = 1
 HEADER, SHEET, SHARDS, IMAGES = 'dataset.json', 'README.md', 'shards', 'images'
@@ -56,6 +65,16 @@ class Example:
     reasoning: str
     facts: Mapping[str, Any] | None
     patches: Mapping[str, str] | None
+
+    def ego_history(self) -> EgoHistory:
+        """Return the history as planners take it; the ego is the origin."""
+        speeds, curvatures = self.history.T
+        return EgoHistory(self.stamp_ns, speeds, curvatures, Pose(0.0, 0.0, 0.0), 'map')
+
+    def planner_input(self, rgb: ByteArray) -> PlannerInput:
+        """Return what a planner is given, with a picture ``(H, W, 3)``."""
+        frame = CameraFrame(self.stamp_ns, 'front', rgb)
+        return PlannerInput((frame,), self.ego_history(), self.command)
 
 
 def write_json(path: Path, value: Any) -> None:

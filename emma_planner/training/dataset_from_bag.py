@@ -35,7 +35,7 @@ from emma_planner.recordings.topics import find_topics
 from emma_planner.replay.lockstep import read_ego_motion
 from emma_planner.ros.conversions import EGO_READERS, stamp_of
 from emma_planner.ros.images import to_rgb
-from emma_planner.simulation.labels.samples import trajectory_of
+from emma_planner.simulation.labels.samples import actions_json, trajectory_of
 from emma_planner.simulation.picture.jpeg import to_jpeg
 from emma_planner.training.dataset_format import (
     HEADER,
@@ -157,14 +157,10 @@ def _line(source: str, image: str, snapshot: Snapshot, future: Trajectory, reaso
         'frame_id': history.frame_id,
         'command': snapshot.command,
         'ego_pose': history.ego_pose.as_array().tolist(),
-        'history': {
-            'speeds_mps': history.speeds_mps.tolist(),
-            'curvatures_1pm': history.curvatures_1pm.tolist(),
-        },
+        'history': actions_json(history.speeds_mps, history.curvatures_1pm),
         'facts': None,
         'future': {
-            'speeds_mps': future.speeds_mps.tolist(),
-            'curvatures_1pm': future.curvatures_1pm.tolist(),
+            **actions_json(future.speeds_mps, future.curvatures_1pm),
             'poses': future.poses.tolist(),
         },
         'patches': None,

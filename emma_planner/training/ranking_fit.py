@@ -15,7 +15,7 @@ from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.ranking import FEATURES, Ranker, features
 from emma_planner.planning.statements import read
-from emma_planner.planning.types import EgoHistory, FloatArray, Pose, Trajectory
+from emma_planner.planning.types import FloatArray, Trajectory
 from emma_planner.training.dataset_format import Example
 from emma_planner.training.learned_examples import trajectory_of
 
@@ -58,12 +58,9 @@ def log_likelihood(examples: Sequence[Example], ranker: Ranker, seed: int = 0) -
 def _choices(example: Example, rng: np.random.Generator) -> FloatArray:
     """Features ``(1 + A, 6)``: the expert's trajectory, then alternatives to it."""
     expert = trajectory_of(example)
-    history = EgoHistory(
-        0, example.history[:, 0], example.history[:, 1], Pose(0.0, 0.0, 0.0), 'map'
-    )
     lead = read(parse_reasoning(example.reasoning)).lead_m if example.reasoning else None
     others = [_alternative(expert, rng) for _ in range(ALTERNATIVES)]
-    return features([expert, *others], history, lead)
+    return features([expert, *others], example.ego_history(), lead)
 
 
 def _alternative(expert: Trajectory, rng: np.random.Generator) -> Trajectory:

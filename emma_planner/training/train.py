@@ -17,10 +17,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from emma_planner.models.adapters import add_lora
-from emma_planner.models.checkpoints import (
-    Checkpoint,
-    open_checkpoint,
-)
+from emma_planner.models.checkpoints import open_checkpoint
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.planning.planner import choose_codec
 from emma_planner.training.batches import Conversations, LearnedSamples, collate
@@ -131,7 +128,6 @@ def train(
     model, processor = checkpoint.model, checkpoint.processor
     if config.lora_rank:
         model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
-    checkpoint = Checkpoint(checkpoint.model, processor)
     owner = TransformersModel(checkpoint, config.model, decoding='plain')
     stage = _Stage(model, config, processor.tokenizer)
     head = Path(config.model).with_name(HEAD)

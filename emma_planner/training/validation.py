@@ -19,7 +19,7 @@ from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.statements import Said, read
-from emma_planner.planning.types import CameraFrame, EgoHistory, Plan, PlannerInput, Pose
+from emma_planner.planning.types import Plan, PlannerInput
 from emma_planner.training.dataset_format import Example
 
 LEAD_TOLERANCE = 0.2
@@ -53,14 +53,7 @@ def planner_input_of(example: Example) -> PlannerInput:
     """Return what a planner is given: the picture, the motion, the command."""
     with Image.open(example.image) as picture:
         rgb = np.asarray(picture.convert('RGB'))
-    history = EgoHistory(
-        example.stamp_ns,
-        example.history[:, 0],
-        example.history[:, 1],
-        Pose(0.0, 0.0, 0.0),
-        'map',
-    )
-    return PlannerInput((CameraFrame(example.stamp_ns, 'front', rgb),), history, example.command)
+    return example.planner_input(rgb)
 
 
 def validate(

@@ -12,14 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emma_planner.planning.checks import lateral_motion, longitudinal_motion
+from emma_planner.planning.statements import INTENTS
 from emma_planner.planning.types import Trajectory
 
-LONGITUDINAL = {
-    'stop': 'stop',
-    'decelerate': 'decelerate',
-    'keep': 'keep speed',
-    'accelerate': 'accelerate',
-}
+LONGITUDINAL = dict(zip(('stop', 'decelerate', 'keep', 'accelerate'), INTENTS, strict=True))
+"""Words for :func:`~emma_planner.planning.checks.longitudinal_motion`."""
 LATERAL = {'left': 'steer left', 'right': 'steer right', 'straight': 'go straight'}
 BESIDE = ('change left', 'change right', 'pass obstacle left', 'pass obstacle right')
 """What the expert does beside following its lane; said where the motion is straight on."""

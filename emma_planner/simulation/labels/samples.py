@@ -179,10 +179,10 @@ def to_record(sample: Sample) -> dict[str, Any]:
         'frame_id': history.frame_id,
         'command': sample.command,
         'ego_pose': history.ego_pose.as_array().tolist(),
-        'history': _actions(history.speeds_mps, history.curvatures_1pm),
+        'history': actions_json(history.speeds_mps, history.curvatures_1pm),
         'facts': dataclasses.asdict(sample.facts),
         'future': {
-            **_actions(future.speeds_mps, future.curvatures_1pm),
+            **actions_json(future.speeds_mps, future.curvatures_1pm),
             'poses': future.poses.tolist(),
         },
         'patches': {
@@ -260,5 +260,6 @@ def trajectory_of(poses: FloatArray) -> Trajectory:
     return Trajectory(speeds, gate_curvature(times_s, speeds, yaw_rates, ROLLS_MPS), poses)
 
 
-def _actions(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> dict[str, list[float]]:
+def actions_json(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> dict[str, list[float]]:
+    """Return actions ready for JSON; keys as in the plan log."""
     return {'speeds_mps': speeds_mps.tolist(), 'curvatures_1pm': curvatures_1pm.tolist()}

@@ -10,6 +10,7 @@ import numpy as np
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, ActorKind, VehicleShape
+from emma_planner.simulation.population.priority import STANDING_MPS
 from emma_planner.simulation.population.track import Track
 
 SIZES_M = {
@@ -19,7 +20,6 @@ SIZES_M = {
     'xl': (5.74, 2.3, 2.8),
 }
 """Length, width, height by model."""
-STANDING_MPS = 0.3
 DEADLOCK_S = 6.0
 CREEPING_MPS = 2.0
 """Whoever moves up in a queue has waited all the same."""

@@ -15,7 +15,8 @@ from emma_planner.simulation.population.car_following import (
     slow_to,
     stop_at,
 )
-from emma_planner.simulation.population.cars import DEADLOCK_S, STANDING_MPS, CarState
+from emma_planner.simulation.population.cars import DEADLOCK_S, CarState
+from emma_planner.simulation.population.priority import STANDING_MPS
 from emma_planner.simulation.population.road_users import LOOK_M, RoadUsers, Seen
 from emma_planner.simulation.population.signals import Signals
 from emma_planner.simulation.roads.road_graph import JOIN_M, RoadGraph

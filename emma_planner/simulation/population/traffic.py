@@ -10,9 +10,9 @@ import math
 
 from emma_planner.simulation.observation import Actor, ActorKind
 from emma_planner.simulation.population.approaches import Approaches
-from emma_planner.simulation.population.cars import STANDING_MPS, Car, CarState, EgoMotion
+from emma_planner.simulation.population.cars import Car, CarState, EgoMotion
 from emma_planner.simulation.population.lane_choice import LaneChoice
-from emma_planner.simulation.population.priority import rank_of
+from emma_planner.simulation.population.priority import STANDING_MPS, rank_of
 from emma_planner.simulation.population.road_users import look, road_users
 from emma_planner.simulation.population.signals import Signals
 from emma_planner.simulation.population.spawning import Spawning
