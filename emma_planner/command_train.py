@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from emma_planner.command_options import FAILED, USAGE, assignments, fail
 from emma_planner.config import ConfigError
@@ -24,11 +25,13 @@ def run(arguments: argparse.Namespace) -> int:
         config = read_train_config(arguments.config, assignments(arguments.set))
     except (ConfigError, TrainError) as err:
         return fail(NAME, err, USAGE)
+    # under torchrun the first process speaks for all
+    is_shown = not arguments.quiet and os.environ.get('RANK', '0') == '0'
     try:
-        with ProgressBar(config.steps, 'steps', shown=not arguments.quiet) as bar:
+        with ProgressBar(config.steps, 'steps', shown=is_shown) as bar:
             folder = train(config, lambda step, told: bar.update(step, f'loss {told["loss"]:.3f}'))
     except (DatasetError, ModelError, OSError, TrainError) as err:
         return fail(NAME, err, FAILED)
-    if not arguments.quiet:
+    if is_shown:
         print(f'model in {folder}')
     return 0

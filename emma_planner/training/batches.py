@@ -20,7 +20,7 @@ from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec
 from emma_planner.simulation.labels.patches import COLUMNS, DIGITS, ROWS
 from emma_planner.training.dataset_format import Example
-from emma_planner.training.learned_examples import Schedule, mirrored
+from emma_planner.training.learned_examples import Schedule, mirrored, with_past_hidden
 
 IGNORED = -100
 """Label of what is not learned."""
@@ -129,13 +129,15 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         self._captions = captions
 
     def __getitem__(self, k: int) -> dict[str, Any]:
-        number, flipped = self._schedule.sample(k)
-        example = self._examples[number]
+        draw = self._schedule.sample(k)
+        example = self._examples[draw.number]
         image = Image.open(example.image).convert('RGB')
-        if flipped:
+        if draw.is_past_hidden:
+            example = with_past_hidden(example)
+        if draw.is_mirrored:
             example = mirrored(example)
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        sample: dict[str, Any] = {'patches': _patches(example, flipped=flipped)}
+        sample: dict[str, Any] = {'patches': _patches(example, flipped=draw.is_mirrored)}
         if self._conversations is None:
             sample['inputs'] = dict(self._image_processor(images=image, return_tensors='pt'))
             return sample

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from emma_planner.planning.checks import lateral_motion, longitudinal_motion
+from emma_planner.planning.checks import STOPPED_MPS, lateral_motion, longitudinal_motion
 from emma_planner.planning.types import FloatArray, Trajectory
 from emma_planner.training.dataset_format import Example
 from emma_planner.training.wording import mirrored_facts, mirrored_words, reasoning_text
@@ -27,36 +27,67 @@ def trajectory_of(example: Example) -> Trajectory:
 def weights_of(examples: Sequence[Example]) -> FloatArray:
     """Return how often each is drawn, in all 1: rare situations more often than they are.
 
-    A situation is the change of speed, the side of a turn, and the light; its examples are drawn
-    by the square root of their number.
+    A situation is whether the ego stands, the change of speed, the side of a turn, and the light;
+    its examples are drawn by the square root of their number.
     """
     kinds = []
     for example in examples:
         future = trajectory_of(example)
         light = example.facts['light'] if example.facts else None
         state = light['state'] if light else ''
-        kinds.append((longitudinal_motion(future), lateral_motion(future), state))
+        stands = bool(example.history[-1, 0] < STOPPED_MPS)
+        kinds.append((stands, longitudinal_motion(future), lateral_motion(future), state))
     counts = Counter(kinds)
     weights = np.array([1.0 / math.sqrt(counts[kind]) for kind in kinds])
     return np.asarray(weights / weights.sum())
 
 
-class Schedule:
-    """Which example is sample ``k``, and whether it is mirrored.
+@dataclass(frozen=True)
+class Draw:
+    """One sample of a run.
 
-    :param weights: ``(N,)`` of the examples, in all 1
+    :param number: of the example
+    :param is_mirrored: whether it is seen in a mirror
+    :param is_past_hidden: whether of the history only the present is told
     """
 
-    def __init__(self, weights: FloatArray, mirrored: float, seed: int) -> None:
+    number: int
+    is_mirrored: bool
+    is_past_hidden: bool
+
+
+class Schedule:
+    """Which example is sample ``k``, and how it is seen.
+
+    :param weights: ``(N,)`` of the examples, in all 1
+    :param mirrored: share of the samples that are mirrored
+    :param past_hidden: share of the samples whose past is hidden
+    """
+
+    def __init__(
+        self, weights: FloatArray, mirrored: float, past_hidden: float, seed: int
+    ) -> None:
         self._cumulative = np.cumsum(weights)
         self._mirrored = mirrored
+        self._past_hidden = past_hidden
         self._seed = seed
 
-    def sample(self, k: int) -> tuple[int, bool]:
-        """Return the number of the example and whether it is seen in a mirror."""
+    def sample(self, k: int) -> Draw:
+        """Return sample ``k``."""
         rng = np.random.default_rng((self._seed, k))
         number = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1]))
-        return min(number, len(self._cumulative) - 1), bool(rng.random() < self._mirrored)
+        number = min(number, len(self._cumulative) - 1)
+        is_mirrored = bool(rng.random() < self._mirrored)
+        return Draw(number, is_mirrored, bool(rng.random() < self._past_hidden))
+
+
+def with_past_hidden(example: Example) -> Example:
+    """Return an example whose history says nothing but the present, as if it had always been so.
+
+    A history that goes on into the future by itself hides what causes it: the picture (Bansal,
+    Krizhevsky, Ogale, ChauffeurNet, RSS 2019, section 4.3, past motion dropout).
+    """
+    return replace(example, history=np.tile(example.history[-1], (len(example.history), 1)))
 
 
 def mirrored(example: Example) -> Example:

@@ -83,7 +83,7 @@ class ActionTargets:
         :param logits: ``(n, V)``
         :param labels: ``(n,)`` ids
         """
-        loss = logits.new_zeros(len(labels))
+        loss = torch.zeros(len(labels), device=logits.device)
         for ids, targets in zip(self._ids, self._targets, strict=True):
             known = ids.to(labels.device)
             first, last = int(known[0]), int(known[-1])

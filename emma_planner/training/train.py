@@ -6,6 +6,7 @@ on from its last state; the same seed gives the same run on the same machine.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,24 +15,17 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
-from emma_planner.models.adapters import add_lora
-from emma_planner.models.checkpoints import open_checkpoint
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.planning.planner import choose_codec
 from emma_planner.training.batches import Conversations, LearnedSamples, collate
 from emma_planner.training.checks_in_training import Checks
 from emma_planner.training.dataset_format import Example, read_examples
-from emma_planner.training.finished_model import HEAD, data_hash, write_model
+from emma_planner.training.finished_model import data_hash, write_model
 from emma_planner.training.interruption import Interruption
 from emma_planner.training.learned_examples import Schedule, weights_of
-from emma_planner.training.objectives import (
-    ActionTargets,
-    PatchHead,
-    contrastive_loss,
-    conversation_loss,
-)
 from emma_planner.training.run_log import RunLog
 from emma_planner.training.run_state import (
     MODEL,
@@ -39,75 +33,10 @@ from emma_planner.training.run_state import (
     newest_state,
     publish_state,
 )
+from emma_planner.training.stage import open_stage
 from emma_planner.training.train_config import ALIGNMENT, PERCEPTION, SFT, TrainConfig, TrainError
 
 BETAS = (0.9, 0.98)
-FIRST_SCALE = 2.66
-"""A temperature of 0.07."""
-NOT_FOR_MODEL = ('classes', 'depths', 'parts', 'written')
-
-
-class _Stage(nn.Module):  # type: ignore[misc]
-    """Model, patch head and loss as one module, as distributed training wants it."""
-
-    def __init__(self, model: Any, config: TrainConfig, tokenizer: Any) -> None:
-        super().__init__()
-        self.model = model
-        self.config = config
-        vision = model.config.vision_config
-        grid = getattr(vision, 'grid', None)
-        uses_patches = config.stage == PERCEPTION or config.patch_weight > 0.0
-        self.head = PatchHead(vision.hidden_size, grid) if uses_patches and grid else None
-        self._actions = ActionTargets.of_tokenizer(tokenizer, config.smoothing_bins)
-        self._tokens: torch.Tensor | None = None
-        self._pad_id = tokenizer.pad_token_id or 0
-        self.scale = nn.Parameter(torch.tensor(FIRST_SCALE)) if config.is_aligned else None
-        if self.head is not None:
-            model.model.vision_tower.register_forward_hook(self._keep)
-        if config.freeze_tower:
-            model.model.vision_tower.requires_grad_(False)
-
-    def _keep(self, module: Any, inputs: Any, output: Any) -> None:
-        self._tokens = output.last_hidden_state
-
-    def forward(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
-        config = self.config
-        inputs = {k: v for k, v in batch.items() if k not in NOT_FOR_MODEL}
-        if config.stage == PERCEPTION:
-            assert self.head is not None
-            self.model.model.vision_tower(inputs['pixel_values'])
-            loss, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
-            return loss, {'patches': float(loss.detach()), 'patches_right': float(right)}
-        logits = self.model(**inputs, use_cache=False).logits
-        loss, told = conversation_loss(
-            logits,
-            batch['input_ids'],
-            batch['parts'],
-            self._actions,
-            (config.reason_weight, config.plan_weight),
-        )
-        if self.scale is not None:
-            matched, found = self._match(batch['written'])
-            loss = loss + config.contrastive_weight * matched
-            told |= {'contrastive': float(matched.detach()), 'matched': float(found)}
-        if self.head is not None:
-            dense, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
-            loss = loss + config.patch_weight * dense
-            told |= {'patches': float(dense.detach()), 'patches_right': float(right)}
-        return loss, told
-
-    def _match(self, written: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compare the middle of a picture's tokens with that of its caption, read by itself."""
-        core = self.model.model
-        assert self._tokens is not None
-        assert self.scale is not None
-        pictures = core.multi_modal_projector(self._tokens).mean(1)
-        known = (written != self._pad_id).to(pictures.dtype)[..., None]
-        states = core.language_model(
-            input_ids=written, attention_mask=known[..., 0].long(), use_cache=False
-        ).last_hidden_state
-        texts = (states * known).sum(1) / known.sum(1)
-        return contrastive_loss(pictures, texts, self.scale)
 
 
 def train(
@@ -123,16 +52,8 @@ def train(
     """
     torch.manual_seed(config.seed)
     out = Path(config.out)
-    accelerator = Accelerator(mixed_precision=config.mixed_precision)
-    checkpoint = open_checkpoint(config.model, device=str(accelerator.device), dtype='float32')
-    model, processor = checkpoint.model, checkpoint.processor
-    if config.lora_rank:
-        model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
-    owner = TransformersModel(checkpoint, config.model, decoding='plain')
-    stage = _Stage(model, config, processor.tokenizer)
-    head = Path(config.model).with_name(HEAD)
-    if stage.head is not None and head.exists():
-        stage.head.load_state_dict(torch.load(head, weights_only=True))
+    accelerator = _accelerator(config.mixed_precision)
+    stage, owner = open_stage(config, str(accelerator.device))
     examples = [example for folder in config.data for example in read_examples(Path(folder))]
     if not examples:
         raise TrainError(f'data: need examples, got none in {", ".join(config.data)}')
@@ -159,8 +80,16 @@ def train(
         run = _Run(config, accelerator, stage, optimizer, checks)
         run.loop(batches, begin, interruption, progress)
     if accelerator.is_main_process:
-        return write_model(config, accelerator.unwrap_model(stage), owner, examples)
+        write_model(config, accelerator.unwrap_model(stage), owner, examples)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
     return out / MODEL
+
+
+def _accelerator(precision: str) -> Accelerator:
+    AcceleratorState._reset_state()  # a run before this one may have had another precision
+    # on a CPU it has to be told, or it takes the processes of torchrun for runs of their own
+    return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,9 +130,12 @@ class _Run:
             is_due = (step + 1) % self.config.validate_every == 0 or is_last
             if self.checks is not None and is_due and self.accelerator.is_main_process:
                 log.write(step + 1, self.checks.run(self.stage))
-            if (step + 1) % self.config.save_every == 0 or is_last or interruption.is_wanted:
+            if interruption.is_wanted:
+                self.accelerator.set_trigger()
+            is_ended = self.accelerator.check_trigger()  # whichever process was asked to
+            if (step + 1) % self.config.save_every == 0 or is_last or is_ended:
                 _save(self.accelerator, Path(self.config.out), step + 1)
-            if interruption.is_wanted and not is_last:
+            if is_ended and not is_last:
                 raise TrainError(
                     f'interrupted after step {step + 1}; run the same command to go on'
                 )
@@ -214,7 +146,11 @@ def _save(accelerator: Accelerator, out: Path, step: int) -> None:
     if accelerator.is_main_process:
         shutil.rmtree(aside, ignore_errors=True)
     accelerator.wait_for_everyone()
+    logger = logging.getLogger('accelerate.utils.other')
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # tied weights are kept once, and said to be at each save
     accelerator.save_state(str(aside))
+    logger.setLevel(level)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         publish_state(aside, out, step)
@@ -242,7 +178,7 @@ def _batches(
     conversations = None
     if config.stage != PERCEPTION:
         conversations = Conversations(owner, choose_codec(owner, 'auto'))
-    schedule = Schedule(weights_of(examples), config.mirrored, config.seed)
+    schedule = Schedule(weights_of(examples), config.mirrored, config.past_hidden, config.seed)
     samples = LearnedSamples(
         examples,
         schedule,

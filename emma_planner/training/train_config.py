@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ PERCEPTION, ALIGNMENT, SFT = 'perception', 'alignment', 'sft'
 STAGES = (PERCEPTION, ALIGNMENT, SFT)
 
 
+PRECISIONS = ('no', 'bf16', 'fp16')
+SHARES = ('warmup', 'cooldown', 'mirrored', 'past_hidden')
 COUNTS = ('steps', 'batch', 'save_every', 'log_every', 'validate_every', 'validated')
 
 
@@ -35,6 +38,7 @@ class TrainConfig:
     :param warmup: share of the steps in which the learning rate rises; in the last
         ``cooldown`` it falls to 0
     :param mirrored: share of the samples that are seen in a mirror
+    :param past_hidden: share of the samples that are told the present motion alone
     :param reason_weight: of a token of the chain of thought; ``plan_weight`` of an action token
     :param patch_weight: of the dense labels beside sft, 0 without
     :param contrastive_weight: of matching pictures and captions, in alignment
@@ -59,6 +63,7 @@ class TrainConfig:
     cooldown: float = 0.3
     clip: float = 1.0
     mirrored: float = 0.5
+    past_hidden: float = 0.3
     reason_weight: float = 1.0
     plan_weight: float = 2.0
     patch_weight: float = 0.3
@@ -78,9 +83,19 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
             raise TrainError(f'stage: need one of {", ".join(STAGES)}, got {self.stage!r}')
+        if self.mixed_precision not in PRECISIONS:
+            raise TrainError(
+                f'mixed_precision: need one of {", ".join(PRECISIONS)}, '
+                f'got {self.mixed_precision!r}'
+            )
+        for field_ in fields(self):
+            _check_kind(field_.name, field_.type, getattr(self, field_.name))
         for name in COUNTS:
             if getattr(self, name) < 1:
                 raise TrainError(f'{name}: need 1 at least, got {getattr(self, name)}')
+        for name in SHARES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise TrainError(f'{name}: need 0 to 1, got {getattr(self, name)}')
         if not self.data:
             raise TrainError('data: need a folder at least, got none')
 
@@ -99,6 +114,17 @@ class TrainConfig:
         rise = min(1.0, (step + 1) / max(up, 1.0))
         fall = min(1.0, (self.steps - step) / max(down, 1.0))
         return self.learning_rate * rise * fall
+
+
+def _check_kind(name: str, kind: Any, value: Any) -> None:
+    """Refuse what YAML reads otherwise than it looks: 1e-3 is text, 1.0e-3 a number."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == 'float' and not (is_number and math.isfinite(value)):
+        raise TrainError(f'{name}: need a number, as 1.0e-3, got {value!r}')
+    if kind == 'int' and not (is_number and isinstance(value, int)):
+        raise TrainError(f'{name}: need a whole number, got {value!r}')
+    if kind == 'bool' and not isinstance(value, bool):
+        raise TrainError(f'{name}: need true or false, got {value!r}')
 
 
 def read_train_config(path: Path, changes: dict[str, Any]) -> TrainConfig:

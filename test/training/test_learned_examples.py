@@ -12,7 +12,12 @@ from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.statements import read
 from emma_planner.training.dataset_format import read_examples
-from emma_planner.training.learned_examples import Schedule, mirrored, weights_of
+from emma_planner.training.learned_examples import (
+    Schedule,
+    mirrored,
+    weights_of,
+    with_past_hidden,
+)
 
 
 @pytest.fixture
@@ -29,19 +34,37 @@ def test_a_rare_situation_is_learned_more_often_than_it_is(examples):
 
 
 def test_samples_depend_on_seed_and_number_alone(examples):
-    schedule = Schedule(weights_of(examples), 0.5, seed=3)
+    schedule, again, other = (Schedule(weights_of(examples), 0.5, 0.3, seed) for seed in (3, 3, 4))
     forward = [schedule.sample(k) for k in range(200)]
-    assert [Schedule(weights_of(examples), 0.5, 3).sample(k) for k in range(200)] == forward
-    assert [Schedule(weights_of(examples), 0.5, 4).sample(k) for k in range(200)] != forward
+    assert [again.sample(k) for k in range(200)] == forward
+    assert [other.sample(k) for k in range(200)] != forward
     assert schedule.sample(150) == forward[150]
 
 
-def test_samples_are_drawn_by_weight_and_mirrored_by_share(examples):
-    schedule = Schedule(weights_of(examples), 0.25, seed=0)
+def test_samples_are_drawn_by_weight_and_seen_by_share(examples):
+    schedule = Schedule(weights_of(examples), 0.25, 0.4, seed=0)
     drawn = [schedule.sample(k) for k in range(8000)]
-    counts = Counter(number for number, _ in drawn)
+    counts = Counter(draw.number for draw in drawn)
     assert counts[16] / 8000 == pytest.approx(4.0 / 20.0, abs=0.02)
-    assert np.mean([flipped for _, flipped in drawn]) == pytest.approx(0.25, abs=0.02)
+    assert np.mean([draw.is_mirrored for draw in drawn]) == pytest.approx(0.25, abs=0.02)
+    assert np.mean([draw.is_past_hidden for draw in drawn]) == pytest.approx(0.4, abs=0.02)
+
+
+def test_starting_off_is_a_situation_of_its_own(tmp_path):
+    rise = future(np.linspace(0.5, 6.0, 10))
+    rolling = [record(k, rise) for k in range(9)]
+    standing = record(9, rise)
+    standing['history']['speeds_mps'] = [0.0] * 10
+    examples = list(read_examples(write_dataset(tmp_path / 'set', [*rolling, standing])))
+    weights = weights_of(examples)
+    assert weights[-1] == pytest.approx(3.0 * weights[0])
+
+
+def test_a_hidden_past_says_the_present_alone(examples):
+    hidden = with_past_hidden(examples[3])
+    assert (hidden.history == examples[3].history[-1]).all()
+    assert hidden.history.shape == examples[3].history.shape
+    assert hidden.reasoning == examples[3].reasoning
 
 
 def test_a_mirrored_example_is_that_of_the_mirrored_world(examples):

@@ -108,3 +108,14 @@ def test_the_same_text_is_no_wrong_match():
     loss, found = contrastive_loss(texts, texts, torch.tensor(4.0))
     assert loss < 1e-3
     assert found == 1.0
+
+
+def test_half_precision_gives_the_loss_of_single_precision():
+    actions = ActionTargets(IDS, 2.0)
+    ids = torch.tensor([[1, 2, 3, 14, 25]])
+    parts = torch.tensor([[0, REASON, 0, PLAN, PLAN]])
+    logits = torch.randn(1, 5, 40, generator=torch.Generator().manual_seed(0))
+    logits = logits.bfloat16().float()
+    whole, _ = conversation_loss(logits, ids, parts, actions, (1.0, 3.0))
+    half, _ = conversation_loss(logits.bfloat16(), ids, parts, actions, (1.0, 3.0))
+    assert float(half) == pytest.approx(float(whole), rel=1e-3)

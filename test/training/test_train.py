@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from training.examples_by_hand import record, write_dataset
 from training.test_small_model import TINY
 
@@ -132,6 +135,41 @@ def test_the_model_plans_and_says_what_it_was_trained_on(start, tmp_path):
     assert [json.loads(line)['step'] for line in lines] == [2, 4, 6]
 
 
+def test_half_precision_learns_the_same_task(start, tmp_path):
+    losses = []
+    config = _config(start, tmp_path / 'run', steps=30, save_every=30, mixed_precision='bf16')
+    folder = train(config, lambda step, told: losses.append(told['loss']))
+    assert losses[-1] < 0.8 * losses[0]
+    kinds = {value.dtype for value in _weights(folder).values()}
+    assert kinds == {torch.float32}
+
+
+def _torchrun(config: TrainConfig, path: Path) -> subprocess.Popen[str]:
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(vars(config)))))
+    script = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2']
+    command = [*script, '--standalone', '-m', 'emma_planner.cli', 'train', str(path)]
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_two_processes_are_one_run(start, tmp_path):
+    config = _config(start, tmp_path / 'two')
+    ran = _torchrun(config, tmp_path / 'two.yaml')
+    out, err = ran.communicate(timeout=300)
+    assert ran.returncode == 0, err
+    assert out.count('model in') == 1
+    lines = [json.loads(line) for line in (tmp_path / 'two/log.jsonl').read_text().splitlines()]
+    assert [line['step'] for line in lines] == [2, 4, 6]
+    one = _weights(train(replace(config, out=str(tmp_path / 'one'))))
+    two, before = _weights(tmp_path / 'two/model'), _weights(start / 'model')
+    for name, value in one.items():
+        # the mean of two halves of a batch is that of the batch but for their lengths
+        moved = float((value - before[name]).norm())
+        assert float((two[name] - value).norm()) <= 0.5 * moved + 1e-4, name
+
+
 def test_examples_are_planned_while_training(start, tmp_path):
     config = _config(
         start, tmp_path / 'run', validation=(str(start / 'set'),), validate_every=3, validated=2
@@ -158,6 +196,30 @@ def test_the_learning_rate_rises_stays_and_falls():
         ('stage: perfection\nmodel: a\ndata: b\nout: c\nsteps: 1', 'stage: need one of'),
         ('stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 0', 'steps: need 1 at least, got 0'),
         ('stage: sft\nmodel: a\ndata: []\nout: c\nsteps: 1', 'data: need a folder'),
+        (
+            'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1e3',
+            "steps: need a whole number, got '1e3'",
+        ),
+        (
+            'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1\nlearning_rate: 1e-3',
+            "learning_rate: need a number, as 1.0e-3, got '1e-3'",
+        ),
+        (
+            'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1\nclip: .nan',
+            'clip: need a number, as 1.0e-3, got nan',
+        ),
+        (
+            'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1\nmixed_precision: half',
+            'mixed_precision: need one of no, bf16, fp16',
+        ),
+        (
+            'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1\nmirrored: 1.5',
+            'mirrored: need 0 to 1, got 1.5',
+        ),
+        (
+            'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1\nfreeze_tower: 1',
+            'freeze_tower: need true or false, got 1',
+        ),
         ('stage: sft\nlearnign_rate: 1', 'need known parameters, got learnign_rate'),
         ('stage: sft', 'missing'),
         ('- 1', 'need parameters, got list'),

@@ -1,0 +1,105 @@
+"""Model, patch head and loss of a stage of training as one module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from emma_planner.models.adapters import add_lora
+from emma_planner.models.checkpoints import open_checkpoint
+from emma_planner.models.transformers_model import TransformersModel
+from emma_planner.training.finished_model import HEAD
+from emma_planner.training.objectives import (
+    ActionTargets,
+    PatchHead,
+    contrastive_loss,
+    conversation_loss,
+)
+from emma_planner.training.train_config import PERCEPTION, TrainConfig
+
+FIRST_SCALE = 2.66
+"""A temperature of 0.07."""
+NOT_FOR_MODEL = ('classes', 'depths', 'parts', 'written')
+
+
+def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersModel]:
+    """Load the checkpoint that a stage begins with; return it with whoever plans with it.
+
+    :raises ModelError: it cannot be loaded
+    """
+    checkpoint = open_checkpoint(config.model, device=device, dtype='float32')
+    model, processor = checkpoint.model, checkpoint.processor
+    if config.lora_rank:
+        model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
+    owner = TransformersModel(checkpoint, config.model, decoding='plain')
+    stage = Stage(model, config, processor.tokenizer)
+    head = Path(config.model).with_name(HEAD)
+    if stage.head is not None and head.exists():
+        stage.head.load_state_dict(torch.load(head, weights_only=True))
+    return stage, owner
+
+
+class Stage(nn.Module):  # type: ignore[misc]
+    """Model, patch head and loss as one module, as distributed training wants it."""
+
+    def __init__(self, model: Any, config: TrainConfig, tokenizer: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        vision = model.config.vision_config
+        grid = getattr(vision, 'grid', None)
+        uses_patches = config.stage == PERCEPTION or config.patch_weight > 0.0
+        self.head = PatchHead(vision.hidden_size, grid) if uses_patches and grid else None
+        self._actions = ActionTargets.of_tokenizer(tokenizer, config.smoothing_bins)
+        self._tokens: torch.Tensor | None = None
+        self._pad_id = tokenizer.pad_token_id or 0
+        self.scale = nn.Parameter(torch.tensor(FIRST_SCALE)) if config.is_aligned else None
+        if self.head is not None:
+            model.model.vision_tower.register_forward_hook(self._keep)
+        if config.freeze_tower:
+            model.model.vision_tower.requires_grad_(False)
+
+    def _keep(self, module: Any, inputs: Any, output: Any) -> None:
+        self._tokens = output.last_hidden_state
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+        config = self.config
+        inputs = {k: v for k, v in batch.items() if k not in NOT_FOR_MODEL}
+        if config.stage == PERCEPTION:
+            assert self.head is not None
+            self.model.model.vision_tower(inputs['pixel_values'])
+            loss, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
+            return loss, {'patches': float(loss.detach()), 'patches_right': float(right)}
+        logits = self.model(**inputs, use_cache=False).logits
+        loss, told = conversation_loss(
+            logits,
+            batch['input_ids'],
+            batch['parts'],
+            self._actions,
+            (config.reason_weight, config.plan_weight),
+        )
+        if self.scale is not None:
+            matched, found = self._match(batch['written'])
+            loss = loss + config.contrastive_weight * matched
+            told |= {'contrastive': float(matched.detach()), 'matched': float(found)}
+        if self.head is not None:
+            dense, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
+            loss = loss + config.patch_weight * dense
+            told |= {'patches': float(dense.detach()), 'patches_right': float(right)}
+        return loss, told
+
+    def _match(self, written: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compare the middle of a picture's tokens with that of its caption, read by itself."""
+        core = self.model.model
+        assert self._tokens is not None
+        assert self.scale is not None
+        pictures = core.multi_modal_projector(self._tokens).mean(1)
+        known = (written != self._pad_id).to(pictures.dtype)[..., None]
+        states = core.language_model(
+            input_ids=written, attention_mask=known[..., 0].long(), use_cache=False
+        ).last_hidden_state
+        texts = (states * known).sum(1) / known.sum(1)
+        return contrastive_loss(pictures, texts, self.scale)
