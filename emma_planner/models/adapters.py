@@ -61,13 +61,7 @@ def add_lora(model: Any, processor: Any, base: str, rank: int) -> Any:
     :raises ModelError: peft is missing
     """
     peft = _peft()
-    tokenizer = processor.tokenizer
-    names = [*ActionTokens.speed_tokens, *ActionTokens.curvature_tokens]
-    known = tokenizer.get_vocab()
-    missing = [name for name in names if name not in known]
-    tokenizer.add_tokens([AddedToken(name, normalized=False) for name in missing])
-    _widen(model, tokenizer)
-    new_ids = sorted(tokenizer.convert_tokens_to_ids(missing))
+    new_ids = add_action_tokens(model, processor.tokenizer)
     learned: dict[str, list[int]] = {}
     if new_ids:
         learned['embed_tokens'] = new_ids
@@ -82,6 +76,16 @@ def add_lora(model: Any, processor: Any, base: str, rank: int) -> Any:
     adapted = peft.get_peft_model(model, config)
     adapted.peft_config['default'].base_model_name_or_path = base
     return adapted
+
+
+def add_action_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Give a model the action tokens that it lacks; return their ids."""
+    names = [*ActionTokens.speed_tokens, *ActionTokens.curvature_tokens]
+    known = tokenizer.get_vocab()
+    missing = [name for name in names if name not in known]
+    tokenizer.add_tokens([AddedToken(name, normalized=False) for name in missing])
+    _widen(model, tokenizer)
+    return sorted(tokenizer.convert_tokens_to_ids(missing))
 
 
 def _widen(model: Any, tokenizer: Any) -> None:

@@ -69,10 +69,12 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
             dtype=_DTYPES[dtype],
             use_safetensors=True,
             trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # told in the report, and refused below
             output_loading_info=True,
             **local,
         )
         _check_weights(source, report)
+        _check_vocabulary(source, model, processor)
         model = model.to(target).eval()
     _reset_generation(model)
     return Checkpoint(model, processor)
@@ -167,11 +169,29 @@ def _check_chat_template(source: str, processor: Any) -> None:
 def _check_weights(source: str, report: dict[str, Any]) -> None:
     """Refuse weights that transformers would fill in at random with no more than a warning."""
     for kind in ('missing_keys', 'mismatched_keys'):
-        if names := sorted(map(str, report.get(kind) or ())):
+        found = report.get(kind) or ()
+        if names := sorted(item if isinstance(item, str) else item[0] for item in found):
             raise ModelError(
                 f'{source}: need all weights of the architecture, got {len(names)} '
                 f'{kind.replace("_keys", "")}, first {names[0]}'
             )
+
+
+def _check_vocabulary(source: str, model: Any, processor: Any) -> None:
+    """Refuse a tokenizer of another model: its ids mean other things, or nothing."""
+    rows, count = model.get_input_embeddings().weight.shape[0], len(processor.tokenizer)
+    if count > rows:
+        raise ModelError(f'{source}: need a tokenizer of up to {rows} tokens, got {count}')
+    wanted = getattr(model.config, 'image_token_id', None)
+    token = getattr(processor, 'image_token', None)
+    if wanted is None or token is None:
+        return
+    found = processor.tokenizer.convert_tokens_to_ids(token)
+    if found != wanted:
+        raise ModelError(
+            f'{source}: need a tokenizer whose {token} is {wanted}, as config.json says, '
+            f'got {found}'
+        )
 
 
 def _reset_generation(model: Any) -> None:

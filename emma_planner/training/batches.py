@@ -19,7 +19,7 @@ from emma_planner.models.transformers_model import TransformersModel, message
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec
 from emma_planner.simulation.labels.patches import COLUMNS, DIGITS, ROWS
-from emma_planner.training.dataset_format import Example
+from emma_planner.training.dataset_format import DatasetError, Example
 from emma_planner.training.learned_examples import Schedule, mirrored, with_past_hidden
 
 IGNORED = -100
@@ -131,7 +131,7 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
     def __getitem__(self, k: int) -> dict[str, Any]:
         draw = self._schedule.sample(k)
         example = self._examples[draw.number]
-        image = Image.open(example.image).convert('RGB')
+        image = _picture(example)
         if draw.is_past_hidden:
             example = with_past_hidden(example)
         if draw.is_mirrored:
@@ -182,6 +182,13 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
                 value = sample['inputs'][name][0]
                 batch[name][k, : len(value)] = value
     return batch
+
+
+def _picture(example: Example) -> Image.Image:
+    try:
+        return Image.open(example.image).convert('RGB')
+    except OSError as err:  # also a picture that ends early
+        raise DatasetError(f'{example.image}: need a whole picture, got {err}') from err
 
 
 def _patches(example: Example, *, flipped: bool) -> tuple[torch.Tensor, torch.Tensor]:

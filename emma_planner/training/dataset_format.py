@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from emma_planner.planning.checks import PlausibilityLimits
 from emma_planner.planning.types import (
     NUM_HISTORY,
     NUM_STEPS,
@@ -32,9 +33,14 @@ from emma_planner.planning.types import (
     PlannerInput,
     Pose,
 )
+from emma_planner.simulation.labels.patches import CLASSES, COLUMNS, DEPTHS, DIGITS, ROWS
 
 SCHEMA = 1
 HEADER, SHEET, SHARDS, IMAGES = 'dataset.json', 'README.md', 'shards', 'images'
+
+MAX_SPEED_MPS = PlausibilityLimits().max_speed_mps
+FACTS = ('road', 'lane_index', 'lane_count', 'command', 'light', 'weather', 'objects', 'intent')
+"""What the words are written from."""
 
 
 class DatasetError(Exception):
@@ -146,21 +152,55 @@ def example_of(record: Mapping[str, Any], folder: Path) -> Example:
         source=str(record['source']),
         stamp_ns=int(record['stamp_ns']),
         image=image,
-        command=str(record['command']),
+        command=_text(record, 'command', may_be_empty=False),
         history=_actions(record['history'], NUM_HISTORY, 'history'),
         future=_actions(record['future'], NUM_STEPS, 'future'),
         poses=_table(record['future']['poses'], (NUM_STEPS, 3), 'future.poses'),
-        reasoning=str(record['reasoning']),
-        facts=record['facts'],
-        patches=record['patches'],
+        reasoning=_text(record, 'reasoning', may_be_empty=True),
+        facts=_facts(record['facts']),
+        patches=_patches(record['patches']),
     )
+
+
+def _text(record: Mapping[str, Any], key: str, *, may_be_empty: bool) -> str:
+    value = record[key]
+    if not isinstance(value, str) or not (value or may_be_empty):
+        raise ValueError(f'{key}: need text, got {value!r}')
+    return value
+
+
+def _facts(value: Any) -> Mapping[str, Any] | None:
+    if value is None:
+        return None
+    missing = [key for key in FACTS if not isinstance(value, dict) or key not in value]
+    if missing:
+        raise ValueError(f'facts: need {", ".join(FACTS)}, got no {", ".join(missing)}')
+    return dict(value)
+
+
+def _patches(value: Any) -> Mapping[str, str] | None:
+    if value is None:
+        return None
+    for name, count in (('classes', len(CLASSES)), ('depths', DEPTHS)):
+        digits = value.get(name) if isinstance(value, dict) else None
+        known = DIGITS[:count]
+        if not isinstance(digits, str) or len(digits) != ROWS * COLUMNS or set(digits) - {*known}:
+            raise ValueError(
+                f'patches.{name}: need {ROWS * COLUMNS} digits up to {known[-1]}, '
+                f'got {digits!r:.40}'
+            )
+    return dict(value)
 
 
 def _actions(value: Mapping[str, Sequence[float]], count: int, name: str) -> FloatArray:
     columns = [
         _table(value[key], (count,), f'{name}.{key}') for key in ('speeds_mps', 'curvatures_1pm')
     ]
-    return np.column_stack(columns)
+    actions = np.column_stack(columns)
+    fastest = float(np.abs(actions[:, 0]).max())
+    if fastest > MAX_SPEED_MPS:
+        raise ValueError(f'{name}: need speeds up to {MAX_SPEED_MPS:g} m/s, got {fastest:g}')
+    return actions
 
 
 def _table(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:

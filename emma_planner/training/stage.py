@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from emma_planner.models.adapters import add_lora
+from emma_planner.models.adapters import add_action_tokens, add_lora
 from emma_planner.models.checkpoints import open_checkpoint
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.training.finished_model import HEAD
@@ -34,6 +34,8 @@ def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersMod
     model, processor = checkpoint.model, checkpoint.processor
     if config.lora_rank:
         model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
+    else:
+        add_action_tokens(model, processor.tokenizer)
     owner = TransformersModel(checkpoint, config.model, decoding='plain')
     stage = Stage(model, config, processor.tokenizer)
     head = Path(config.model).with_name(HEAD)

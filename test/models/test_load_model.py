@@ -178,6 +178,30 @@ def test_incomplete_weights_are_not_filled_in(copy_checkpoint):
     assert load_error(copy_checkpoint).endswith('got 1 missing, first lm_head.weight')
 
 
+def test_weights_of_other_sizes_are_named(copy_checkpoint):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(copy_checkpoint / 'model.safetensors')
+    weights['lm_head.weight'] = weights['lm_head.weight'][:-100].contiguous()
+    save_file(weights, copy_checkpoint / 'model.safetensors', metadata={'format': 'pt'})
+    assert load_error(copy_checkpoint).endswith('got 1 mismatched, first lm_head.weight')
+
+
+def test_a_tokenizer_with_more_tokens_than_the_weights_is_refused(copy_checkpoint):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(copy_checkpoint)
+    tokenizer.add_tokens([f'<more_{k}>' for k in range(5000)])
+    tokenizer.save_pretrained(copy_checkpoint)
+    assert 'need a tokenizer of up to' in load_error(copy_checkpoint)
+
+
+def test_a_tokenizer_that_numbers_otherwise_is_refused(copy_checkpoint):
+    config = json.loads((copy_checkpoint / 'config.json').read_text())
+    edit_json(copy_checkpoint / 'config.json', image_token_id=config['image_token_id'] + 1)
+    assert 'need a tokenizer whose <' in load_error(copy_checkpoint)
+
+
 def test_architecture_without_images(copy_checkpoint):
     (copy_checkpoint / 'config.json').write_text('{"model_type": "bert"}')
     message = load_error(copy_checkpoint)

@@ -45,6 +45,14 @@ def _no_command(item):
     del item['command']
 
 
+def _fast(item):
+    item['future']['speeds_mps'][3] = 61.0
+
+
+def _set(key, value):
+    return lambda item: item.update({key: value})
+
+
 @pytest.mark.parametrize(
     ('break_it', 'message'),
     [
@@ -52,6 +60,19 @@ def _no_command(item):
         (_short, r':2: history\.curvatures_1pm: need shape \(10,\), got \(9,\)'),
         (_no_picture, ':2: need the picture images/00000/none.jpg, got no such file'),
         (_no_command, ":2: no 'command'"),
+        (_set('command', ''), ":2: command: need text, got ''"),
+        (_set('reasoning', ['Scene']), r":2: reasoning: need text, got \['Scene'\]"),
+        (_set('facts', []), ':2: facts: need road, lane_index'),
+        (_set('facts', {'road': 'bend'}), ':2: facts: need road, .* got no lane_index'),
+        (
+            _set('patches', {'classes': '0'}),
+            ":2: patches.classes: need 264 digits up to 8, got '0'",
+        ),
+        (
+            _set('patches', {'classes': '9' * 264, 'depths': '0' * 264}),
+            ":2: patches.classes: need 264 digits up to 8, got '999",
+        ),
+        (_fast, ':2: future: need speeds up to 60 m/s, got 61'),
     ],
 )
 def test_a_wrong_line_is_named_with_what_is_wrong(tmp_path, break_it, message):

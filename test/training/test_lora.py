@@ -20,7 +20,7 @@ from emma_planner.planning.chat import ModelError
 from emma_planner.training.dataset_format import read_examples
 from emma_planner.training.train import train
 from emma_planner.training.train_config import TrainConfig
-from emma_planner.training.validation import validate
+from emma_planner.training.validation import planner_input_of, validate
 
 
 @pytest.fixture(scope='module', params=['qwen3_vl', 'smolvlm'])
@@ -77,3 +77,15 @@ def test_an_adapter_of_nobody_is_named(tmp_path):
     )
     with pytest.raises(ModelError, match='gone: need a model folder'):
         open_checkpoint(str(tmp_path))
+
+
+def test_all_weights_of_a_model_without_action_tokens_can_be_trained(tmp_path):
+    build_untrained(tmp_path / 'base', 'smolvlm', action_tokens=False)
+    write_dataset(tmp_path / 'set', [record(k) for k in range(4)])
+    config = TrainConfig(
+        'sft', str(tmp_path / 'base'), (str(tmp_path / 'set'),), str(tmp_path / 'run'), 2, 2
+    )
+    folder = train(config)
+    planner = build_planner(PlannerConfig(model=str(folder), reason_tokens=16))
+    plan = planner.plan(planner_input_of(next(read_examples(tmp_path / 'set'))))
+    assert '<speed_' in plan.replies[-1]

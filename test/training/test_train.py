@@ -26,6 +26,7 @@ from emma_planner.assemble import build_planner
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
 from emma_planner.training.build_model import init_model
+from emma_planner.training.dataset_format import DatasetError
 from emma_planner.training.run_state import newest_state
 from emma_planner.training.train import train
 from emma_planner.training.train_config import TrainConfig, TrainError, read_train_config
@@ -168,6 +169,14 @@ def test_two_processes_are_one_run(start, tmp_path):
         # the mean of two halves of a batch is that of the batch but for their lengths
         moved = float((value - before[name]).norm())
         assert float((two[name] - value).norm()) <= 0.5 * moved + 1e-4, name
+
+
+def test_a_picture_that_ends_early_is_named(start, tmp_path):
+    write_dataset(tmp_path / 'set', [record(k) for k in range(3)])
+    for picture in (tmp_path / 'set/images/00000').iterdir():
+        picture.write_bytes(picture.read_bytes()[:60])
+    with pytest.raises(DatasetError, match=r'\.jpg: need a whole picture, got'):
+        train(_config(start, tmp_path / 'run', data=(str(tmp_path / 'set'),)))
 
 
 def test_examples_are_planned_while_training(start, tmp_path):
