@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from emma_planner.planning.actions import ActionTokens
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.ranking import FEATURES, Ranker, features
@@ -60,19 +61,24 @@ def _choices(example: Example, rng: np.random.Generator) -> FloatArray:
     expert = trajectory_of(example)
     lead = read(parse_reasoning(example.reasoning)).lead_m if example.reasoning else None
     others = [_alternative(expert, rng) for _ in range(ALTERNATIVES)]
-    return features([expert, *others], example.ego_history(), lead)
+    driven = (expert.speeds_mps, expert.curvatures_1pm)
+    choices = [_as_written(*actions) for actions in (driven, *others)]
+    return features(choices, example.ego_history(), lead)
 
 
-def _alternative(expert: Trajectory, rng: np.random.Generator) -> Trajectory:
-    """Change speed and curvature smoothly, by a random walk that starts at none."""
+def _alternative(expert: Trajectory, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Change speed and curvature by ramps, as plans differ: smoothly, from no difference now."""
     ramp = np.linspace(0.1, 1.0, len(expert.speeds_mps))
-    shake = rng.normal(0.0, 0.3, len(ramp))
-    speeds = expert.speeds_mps + SPEED_SPREAD_MPS * (rng.normal() * ramp + shake)
-    bends = expert.curvatures_1pm + CURVATURE_SPREAD_1PM * (
-        rng.normal() * ramp + rng.normal(0.0, 0.3, len(ramp))
+    speeds = expert.speeds_mps + SPEED_SPREAD_MPS * rng.normal() * ramp
+    return np.maximum(speeds, 0.0), expert.curvatures_1pm + CURVATURE_SPREAD_1PM * (
+        rng.normal() * ramp
     )
-    speeds = np.maximum(speeds, 0.0)
-    return Trajectory(speeds, bends, integrate(speeds, bends))
+
+
+def _as_written(speeds: FloatArray, curvatures: FloatArray) -> Trajectory:
+    """Put actions on their bins: plans lie there, and what is smoother would stand out."""
+    speeds, curvatures = ActionTokens().decode(ActionTokens().encode(speeds, curvatures))
+    return Trajectory(speeds, curvatures, integrate(speeds, curvatures))
 
 
 def _derivatives(sets: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:

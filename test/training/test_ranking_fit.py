@@ -25,6 +25,7 @@ def examples(tmp_path_factory):
 def test_a_calm_driver_dislikes_what_is_not_calm(examples):
     ranker = fit_ranker(examples)
     weights = dict(zip(FEATURES, ranker.weights, strict=True))
+    assert weights['acceleration'] < 0.0
     assert weights['jerk'] < 0.0
     assert weights['lateral error'] < 0.0
 
