@@ -22,7 +22,7 @@ from emma_planner.assemble import build_planner
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.types import PlannerInput
-from emma_planner.training.dataset_format import Example, read_examples
+from emma_planner.recordings.dataset import Example, read_examples
 from emma_planner.training.validation import (
     Validation,
     planner_input_of,

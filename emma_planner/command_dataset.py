@@ -8,16 +8,16 @@ import math
 from emma_planner.assemble import build_planner
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
 from emma_planner.config import ConfigError
+from emma_planner.fan_out import FanOutError
 from emma_planner.planning.chat import ModelError
 from emma_planner.progress import ProgressBar
 from emma_planner.recordings.bags import BagError
+from emma_planner.recordings.dataset import DatasetError
 from emma_planner.recordings.topics import TopicError
 from emma_planner.resources import ResourceError
-from emma_planner.simulation.drives.fan_out import FanOutError
 from emma_planner.simulation.scenario import ScenarioError, split_size
 from emma_planner.simulation.world import WorldError
 from emma_planner.training.dataset_build import SCENARIOS_A_SHARD, BuildOptions, build_dataset
-from emma_planner.training.dataset_format import DatasetError
 from emma_planner.training.dataset_from_bag import build_from_bags
 
 NAME = 'dataset'

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
 from emma_planner.config import ConfigError
+from emma_planner.fan_out import FanOutError, fan_out
 from emma_planner.planning.chat import ModelError
 from emma_planner.progress import ProgressBar
 from emma_planner.recordings.bags import BagError
@@ -18,7 +19,6 @@ from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drive import DriveRecord, End
 from emma_planner.simulation.drives.drive_files import FilesOptions
 from emma_planner.simulation.drives.drive_task import EXPERTS, DriveTask, run_task
-from emma_planner.simulation.drives.fan_out import FanOutError, fan_out
 from emma_planner.simulation.film.film_files import FilmError
 from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of, split_size
 from emma_planner.simulation.scoring.score_files import (

@@ -9,7 +9,7 @@ from emma_planner.command_options import FAILED, USAGE, assignments, fail
 from emma_planner.config import ConfigError
 from emma_planner.planning.chat import ModelError
 from emma_planner.progress import ProgressBar
-from emma_planner.training.dataset_format import DatasetError
+from emma_planner.recordings.dataset import DatasetError
 from emma_planner.training.train import train
 from emma_planner.training.train_config import TrainError, read_train_config
 

@@ -30,7 +30,7 @@ LIMITED = {
         'emma_planner/simulation/picture/rasterizer.py',
         'emma_planner/simulation/picture/scene.py',
     ),
-    'ray': ('emma_planner/simulation/drives/fan_out.py',),
+    'ray': ('emma_planner/fan_out.py',),
 }
 
 

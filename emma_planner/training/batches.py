@@ -18,8 +18,7 @@ from PIL import Image
 from emma_planner.models.transformers_model import TransformersModel, message
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec
-from emma_planner.simulation.labels.patches import COLUMNS, DIGITS, ROWS
-from emma_planner.training.dataset_format import DatasetError, Example
+from emma_planner.recordings.dataset import COLUMNS, DIGITS, ROWS, DatasetError, Example
 from emma_planner.training.learned_examples import Schedule, mirrored, with_past_hidden
 
 IGNORED = -100

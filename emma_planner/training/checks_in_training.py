@@ -8,7 +8,7 @@ from typing import Any
 
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.planning.planner import EmmaOptions, EmmaPlanner, choose_codec
-from emma_planner.training.dataset_format import read_examples
+from emma_planner.recordings.dataset import read_examples
 from emma_planner.training.finished_model import some_of
 from emma_planner.training.train_config import TrainConfig
 from emma_planner.training.validation import validate

@@ -15,12 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from emma_planner.config import PlannerConfig
+from emma_planner.fan_out import fan_out
 from emma_planner.planning.types import DT_S
-from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.drives.fan_out import fan_out
-from emma_planner.simulation.labels.samples import CollectTask, Sample, collect_task, to_record
-from emma_planner.simulation.scenario import scenario_of
-from emma_planner.training.dataset_format import (
+from emma_planner.recordings.dataset import (
     HEADER,
     IMAGES,
     SCHEMA,
@@ -32,6 +29,9 @@ from emma_planner.training.dataset_format import (
     write_json,
     write_text,
 )
+from emma_planner.simulation.camera_settings import CameraSettings
+from emma_planner.simulation.labels.samples import CollectTask, Sample, collect_task, to_record
+from emma_planner.simulation.scenario import scenario_of
 from emma_planner.training.datasheet import datasheet
 from emma_planner.training.wording import reasoning_text
 

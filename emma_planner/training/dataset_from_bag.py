@@ -31,13 +31,7 @@ from emma_planner.planning.types import (
     Trajectory,
 )
 from emma_planner.recordings.bags import BagReader
-from emma_planner.recordings.topics import find_topics
-from emma_planner.replay.lockstep import read_ego_motion
-from emma_planner.ros.conversions import EGO_READERS, stamp_of
-from emma_planner.ros.images import to_rgb
-from emma_planner.simulation.labels.samples import actions_json, trajectory_of
-from emma_planner.simulation.picture.jpeg import to_jpeg
-from emma_planner.training.dataset_format import (
+from emma_planner.recordings.dataset import (
     HEADER,
     IMAGES,
     SCHEMA,
@@ -47,6 +41,12 @@ from emma_planner.training.dataset_format import (
     write_json,
     write_text,
 )
+from emma_planner.recordings.topics import find_topics
+from emma_planner.replay.lockstep import read_ego_motion
+from emma_planner.ros.conversions import EGO_READERS, stamp_of
+from emma_planner.ros.images import to_rgb
+from emma_planner.simulation.labels.samples import actions_json, trajectory_of
+from emma_planner.simulation.picture.jpeg import to_jpeg
 from emma_planner.training.datasheet import datasheet
 
 WIDTH_PX = 448

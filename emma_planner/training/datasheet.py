@@ -14,7 +14,7 @@ import numpy as np
 
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.statements import read as read_said
-from emma_planner.training.dataset_format import read_examples, read_header, shard_files
+from emma_planner.recordings.dataset import read_examples, read_header, shard_files
 
 
 def datasheet(folder: Path) -> str:

@@ -13,7 +13,7 @@ import torch
 from emma_planner.assemble import RANKING
 from emma_planner.models.checkpoints import UNTRAINED_KEY, open_checkpoint, quiet_transformers
 from emma_planner.models.transformers_model import TransformersModel
-from emma_planner.training.dataset_format import Example, write_json
+from emma_planner.recordings.dataset import Example, write_json
 from emma_planner.training.ranking_fit import fit_ranker
 from emma_planner.training.run_state import MODEL
 from emma_planner.training.train_config import SFT, TrainConfig

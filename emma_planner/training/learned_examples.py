@@ -15,7 +15,7 @@ import numpy as np
 
 from emma_planner.planning.checks import STOPPED_MPS, lateral_motion, longitudinal_motion
 from emma_planner.planning.types import FloatArray, Trajectory
-from emma_planner.training.dataset_format import Example
+from emma_planner.recordings.dataset import Example
 from emma_planner.training.wording import mirrored_facts, mirrored_words, reasoning_text
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from emma_planner.planning.actions import ActionTokens
-from emma_planner.simulation.labels.patches import CLASSES, DEPTHS
+from emma_planner.recordings.dataset import CLASSES, DEPTHS
 from emma_planner.training.batches import IGNORED, PLAN, REASON
 
 SPLIT = 2

@@ -17,7 +17,7 @@ from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.ranking import FEATURES, Ranker, features
 from emma_planner.planning.statements import read
 from emma_planner.planning.types import FloatArray, Trajectory
-from emma_planner.training.dataset_format import Example
+from emma_planner.recordings.dataset import Example
 from emma_planner.training.learned_examples import trajectory_of
 
 ALTERNATIVES = 15

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from emma_planner.training.dataset_format import write_json
+from emma_planner.recordings.dataset import write_json
 from emma_planner.training.train_config import TrainConfig, TrainError
 
 RUN, STATES, MODEL = 'run.json', 'states', 'model'

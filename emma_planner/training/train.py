@@ -20,9 +20,9 @@ from torch import nn
 
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.planning.planner import choose_codec
+from emma_planner.recordings.dataset import Example, read_examples
 from emma_planner.training.batches import Conversations, LearnedSamples, collate
 from emma_planner.training.checks_in_training import Checks
-from emma_planner.training.dataset_format import Example, read_examples
 from emma_planner.training.finished_model import data_hash, write_model
 from emma_planner.training.interruption import Interruption
 from emma_planner.training.learned_examples import Schedule, weights_of

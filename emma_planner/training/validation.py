@@ -20,7 +20,7 @@ from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.statements import Said, read
 from emma_planner.planning.types import Plan, PlannerInput
-from emma_planner.training.dataset_format import Example
+from emma_planner.recordings.dataset import Example
 
 LEAD_TOLERANCE = 0.2
 """A lead's distance is right within this share of it, or 1 m: what words can say."""

@@ -12,8 +12,7 @@ from PIL import Image
 
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.types import Trajectory
-from emma_planner.simulation.labels.patches import COLUMNS, ROWS
-from emma_planner.training.dataset_format import HEADER, SCHEMA
+from emma_planner.recordings.dataset import COLUMNS, HEADER, ROWS, SCHEMA
 from emma_planner.training.wording import reasoning_text
 
 FACTS: dict[str, Any] = {

@@ -12,9 +12,9 @@ pytest.importorskip('metadrive')
 from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.recordings.dataset import DatasetError, read_examples
 from emma_planner.training import dataset_build
 from emma_planner.training.dataset_build import BuildOptions, build_dataset
-from emma_planner.training.dataset_format import DatasetError, read_examples
 from emma_planner.training.learned_examples import trajectory_of
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]

@@ -8,7 +8,7 @@ from synthetic_bags import FORMATS, circle, drive, string_sample, write_bag
 
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.types import Plan, Reason, Reasoning
-from emma_planner.training.dataset_format import DatasetError, read_examples
+from emma_planner.recordings.dataset import DatasetError, read_examples
 from emma_planner.training.dataset_from_bag import build_from_bags
 
 CONFIG = PlannerConfig()

@@ -11,7 +11,7 @@ from training.examples_by_hand import future, record, write_dataset
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.statements import read
-from emma_planner.training.dataset_format import read_examples
+from emma_planner.recordings.dataset import read_examples
 from emma_planner.training.learned_examples import (
     Schedule,
     mirrored,

@@ -17,7 +17,7 @@ from emma_planner.config import PlannerConfig
 from emma_planner.models.checkpoints import open_checkpoint
 from emma_planner.models.untrained import build_untrained
 from emma_planner.planning.chat import ModelError
-from emma_planner.training.dataset_format import read_examples
+from emma_planner.recordings.dataset import read_examples
 from emma_planner.training.train import train
 from emma_planner.training.train_config import TrainConfig
 from emma_planner.training.validation import planner_input_of, validate

@@ -7,7 +7,7 @@ import pytest
 from training.examples_by_hand import FACTS, future, record, write_dataset
 
 from emma_planner.planning.ranking import DEFAULT, FEATURES, Ranker
-from emma_planner.training.dataset_format import read_examples
+from emma_planner.recordings.dataset import read_examples
 from emma_planner.training.ranking_fit import fit_ranker, log_likelihood
 
 

@@ -22,9 +22,9 @@ from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionTokens
 from emma_planner.planning.planner import choose_codec
 from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
+from emma_planner.recordings.dataset import read_examples
 from emma_planner.training.batches import PLAN, REASON, Conversations, Turn, collate
 from emma_planner.training.build_model import SmallModel, init_model
-from emma_planner.training.dataset_format import read_examples
 from emma_planner.training.small_tokenizer import build_small_tokenizer
 
 TINY = SmallModel(

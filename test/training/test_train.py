@@ -25,8 +25,8 @@ from safetensors.torch import load_file
 from emma_planner.assemble import build_planner
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
+from emma_planner.recordings.dataset import DatasetError
 from emma_planner.training.build_model import init_model
-from emma_planner.training.dataset_format import DatasetError
 from emma_planner.training.run_state import newest_state
 from emma_planner.training.train import train
 from emma_planner.training.train_config import TrainConfig, TrainError, read_train_config

@@ -10,7 +10,7 @@ from training.examples_by_hand import FACTS, future, record, write_dataset
 
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.types import Plan, Reason
-from emma_planner.training.dataset_format import read_examples
+from emma_planner.recordings.dataset import read_examples
 from emma_planner.training.learned_examples import trajectory_of
 from emma_planner.training.validation import planner_input_of, validate, validate_baselines
 

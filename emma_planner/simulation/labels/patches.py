@@ -14,35 +14,18 @@ from numpy.typing import NDArray
 
 from emma_planner.planning.kinematics import to_base
 from emma_planner.planning.types import FloatArray
+from emma_planner.recordings.dataset import COLUMNS, DEPTHS, FAR_M, ROWS
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.expert.frame import RouteFrame
 from emma_planner.simulation.observation import Actor, ActorKind, LightState, Observation
 from emma_planner.simulation.roads.boxes import corners_of
 
-ROWS, COLUMNS = 12, 22
-CLASSES = (
-    'other',
-    'lane of the route',
-    'road beside it',
-    'vehicle',
-    'pedestrian',
-    'obstacle',
-    'red light',
-    'yellow light',
-    'green light',
-)
 _CLASS_OF_LIGHT = {LightState.RED: 6, LightState.YELLOW: 7, LightState.GREEN: 8}
-FAR_M = 80.0
-"""Farther away nothing is labelled."""
-DEPTHS = 32
-"""Distance bins, equal in logarithm from 1 m to :data:`FAR_M`; the last is for what is farther."""
 HEAD_M = (0.6, 1.2)
 """Width and height of what is labelled of a traffic light."""
 NEAREST_M = 0.5
 
 Grid = NDArray[np.uint8]
-DIGITS = '0123456789abcdefghijklmnopqrstuv'
-"""One character a patch in files."""
 
 
 def patch_labels(now: Observation, camera: CameraSettings) -> tuple[Grid, Grid]:

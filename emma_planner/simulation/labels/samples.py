@@ -28,12 +28,13 @@ from emma_planner.planning.types import (
     FloatArray,
     Trajectory,
 )
+from emma_planner.recordings.dataset import DIGITS
 from emma_planner.ros.world_messages import MAP
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drives.drive_task import planner_of_process, world_of_process
 from emma_planner.simulation.drives.drivers import ExpertDriver
 from emma_planner.simulation.labels.disturbance import Disturbance
-from emma_planner.simulation.labels.patches import DIGITS, Grid, patch_labels
+from emma_planner.simulation.labels.patches import Grid, patch_labels
 from emma_planner.simulation.labels.pilot import Pilot
 from emma_planner.simulation.labels.scene_facts import SceneFacts, scene_facts
 from emma_planner.simulation.observation import Observation

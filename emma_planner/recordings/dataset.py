@@ -33,9 +33,27 @@ from emma_planner.planning.types import (
     PlannerInput,
     Pose,
 )
-from emma_planner.simulation.labels.patches import CLASSES, COLUMNS, DEPTHS, DIGITS, ROWS
 
 SCHEMA = 1
+ROWS, COLUMNS = 12, 22
+"""Labelled patches of a picture."""
+CLASSES = (
+    'other',
+    'lane of the route',
+    'road beside it',
+    'vehicle',
+    'pedestrian',
+    'obstacle',
+    'red light',
+    'yellow light',
+    'green light',
+)
+FAR_M = 80.0
+"""Farther away nothing is labelled."""
+DEPTHS = 32
+"""Distance bins, equal in logarithm from 1 m to :data:`FAR_M`; the last is for what is farther."""
+DIGITS = '0123456789abcdefghijklmnopqrstuv'
+"""One character a patch, for its class or its distance bin."""
 HEADER, SHEET, SHARDS, IMAGES = 'dataset.json', 'README.md', 'shards', 'images'
 
 MAX_SPEED_MPS = PlausibilityLimits().max_speed_mps

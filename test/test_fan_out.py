@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from emma_planner.simulation.drives.fan_out import FanOutError, fan_out
+from emma_planner.fan_out import FanOutError, fan_out
 
 
 def square(number: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from training.examples_by_hand import record, write_dataset
 
-from emma_planner.training.dataset_format import (
+from emma_planner.recordings.dataset import (
     HEADER,
     DatasetError,
     read_examples,
