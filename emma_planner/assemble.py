@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from emma_planner.config import SHIPPED, PlannerConfig
@@ -15,22 +16,44 @@ from emma_planner.planning.fallback import PathKeeper
 from emma_planner.planning.history import HistoryLimits
 from emma_planner.planning.inputs import InputBuffer, InputLimits
 from emma_planner.planning.planner import EmmaOptions, EmmaPlanner, Planner, choose_codec
+from emma_planner.planning.prompts import Told
 from emma_planner.planning.ranking import DEFAULT, Ranker
+from emma_planner.planning.types import PlannerInput
+from emma_planner.resources import recording_path
+from emma_planner.variants.changed_planner import ChangedPlanner, Pool
+from emma_planner.variants.registry import changes_of
 
 RANKING = 'ranking.json'
 """Beside a checkpoint: what its training found that drivers weigh."""
 
 
-def build_planner(config: PlannerConfig) -> Planner:
+def build_planner(config: PlannerConfig, pool: Pool | None = None) -> Planner:
     """Load the model, or make the baseline, that the parameters name.
 
+    :param pool: other situations for a variant that mixes two; None for the shipped recording
     :raises ModelError: the model cannot be loaded or reached
+    :raises VariantError: no such variant
     """
+    changes = changes_of(config.variant)
+    planner = _unchanged(config)
+    if not changes:
+        return planner
+    return ChangedPlanner(planner, changes, pool or _recorded(), config.seed)
+
+
+@lru_cache(maxsize=1)
+def planner_of_process(config: PlannerConfig) -> Planner:
+    """Return this process's planner, which is kept for the next task."""
+    return build_planner(config)
+
+
+def _unchanged(config: PlannerConfig) -> Planner:
     if config.planner in BASELINES:
         return BaselinePlanner(config.planner)
     model = load_model(config)
     options = EmmaOptions(
         use_reasoning=config.use_reasoning,
+        told=Told(history=config.use_history, command=config.use_command),
         reason_tokens=config.reason_tokens,
         seed=config.seed,
         num_samples=config.num_samples,
@@ -45,6 +68,20 @@ def build_planner(config: PlannerConfig) -> Planner:
     return EmmaPlanner(
         model, choose_codec(model, config.action_format), options, time.perf_counter
     )
+
+
+def _recorded() -> Pool:
+    """Situations of the shipped recording."""
+
+    @lru_cache(maxsize=1)
+    def situations() -> tuple[PlannerInput, ...]:
+        from emma_planner.replay.instants import instants
+
+        return tuple(
+            item.planner_input() for item in instants(recording_path(), PlannerConfig(), 1.0)
+        )
+
+    return lambda number: situations()[number % len(situations())]
 
 
 def _ranker(config: PlannerConfig) -> Ranker:

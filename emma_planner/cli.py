@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     _add_replay(commands)
     _add_drive(commands)
+    _add_evaluate(commands)
     _add_dataset(commands)
     _add_model(commands)
     _add_train(commands)
@@ -147,6 +148,52 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
         help='planner and follower as ROS nodes in processes of their own: the same drives',
     )
     _add_scale(drive)
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
+    evaluate = commands.add_parser(
+        'evaluate',
+        help='score plans against what was driven',
+        description='Plan data sets, nuScenes or recordings and score the plans; or score results '
+        'that are there: predictions (JSON lines), plan logs, folders of earlier runs, of '
+        'LightEMMA and of OpenEMMA. The kinematic baselines stand beside them. A run that was '
+        'cut off goes on.',
+    )
+    evaluate.add_argument(
+        'inputs', type=Path, nargs='+', metavar='INPUT', help='what to plan, or results'
+    )
+    evaluate.add_argument(
+        '--out',
+        type=Path,
+        default=Path('out/evaluate'),
+        help='output folder (default out/evaluate)',
+    )
+    evaluate.add_argument(
+        '--overwrite', action='store_true', help='replace results of an earlier run in --out'
+    )
+    evaluate.add_argument(
+        '--truth',
+        type=Path,
+        metavar='PATH',
+        help='recording of a plan log, nuScenes folder of OpenEMMA results',
+    )
+    _add_source(evaluate)
+    _add_common(evaluate)
+    _add_scale(evaluate)
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    _add_every(command, 'least time between windows of a recording')
+    command.add_argument(
+        '--split', default='', help='nuScenes: split of the devkit (default val or mini_val)'
+    )
+    command.add_argument(
+        '--cameras',
+        type=int,
+        default=1,
+        choices=(1, 6),
+        help='nuScenes: front camera, or all six (default 1)',
+    )
 
 
 def _add_dataset(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -34,7 +34,12 @@ def config_of(arguments: argparse.Namespace) -> PlannerConfig:
         for key in ('model', 'planner', 'seed')
         if getattr(arguments, key) is not None
     }
-    return update_config(config, {**assignments(arguments.set), **options}, 'options')
+    config = update_config(config, {**assignments(arguments.set), **options}, 'options')
+    if config.variant:
+        from emma_planner.variants.registry import changes_of
+
+        changes_of(config.variant)
+    return config
 
 
 def assignments(texts: list[str]) -> dict[str, Any]:

@@ -98,6 +98,11 @@ class PlannerConfig(Parameters):
         choices=('auto', 'text', 'tokens'),
     )
     use_reasoning: bool = parameter(True, 'ask for the chain of thought before the plan')
+    use_history: bool = parameter(True, 'tell the model the motion of the last 5 s')
+    use_command: bool = parameter(True, 'tell the model the route command')
+    variant: str = parameter(
+        '', "changes of the inputs for tests of a planner, as 'image_blank' or 'fog:3+noise:1'"
+    )
     reason_tokens: int = parameter(
         96, 'token budget of the chain of thought', unit='tokens', low=1, high=4096
     )

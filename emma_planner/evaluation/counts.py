@@ -66,9 +66,9 @@ def count_ticks(records: Sequence[dict[str, Any]], period_ns: int = 0) -> TickCo
     return TickCounts(
         ticks=len(records),
         missed=_missed([record['tick_ns'] for record in records], period_ns),
-        no_input=_tally(reason for reason in reasons if reason in inputs),
-        rejected=_tally(reason for reason in reasons if reason not in inputs),
-        driven=_tally(record['source'] for record in records),
+        no_input=tally(reason for reason in reasons if reason in inputs),
+        rejected=tally(reason for reason in reasons if reason not in inputs),
+        driven=tally(record['source'] for record in records),
     )
 
 
@@ -79,5 +79,6 @@ def _missed(ticks_ns: Sequence[int], period_ns: int) -> int:
     return max(seen) - min(seen) + 1 - len(seen)
 
 
-def _tally(names: Iterable[str]) -> Tally:
+def tally(names: Iterable[str]) -> Tally:
+    """Count names, most frequent first."""
     return tuple(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

@@ -1,20 +1,21 @@
-"""Score the records of a plan log against the recorded future, beside the baselines.
+"""Score predictions beside the kinematic baselines on the same windows.
 
-In: records and ground truth. Out: summaries, a table, JSON. Reads nothing else: a planner cannot
-be scored on what it did not log.
+In: predictions, or the records of a plan log with the recorded future. Out: summaries, a table,
+JSON. Reads nothing else: a planner cannot be scored on what it did not log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from emma_planner.evaluation.counts import TickCounts, count_ticks
+from emma_planner.evaluation.counts import Tally, TickCounts, count_ticks, tally
 from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.evaluation.metrics import (
+    BoolArray,
     Percentiles,
     Summary,
     percentiles,
@@ -22,13 +23,26 @@ from emma_planner.evaluation.metrics import (
     summarise,
     summary_to_json,
 )
+from emma_planner.evaluation.predictions import Prediction
 from emma_planner.evaluation.table import closing_table
+from emma_planner.evaluation.words import WORDS, word_scores
+from emma_planner.intervals import Figure, figure_to_json, mean_figures
 from emma_planner.planning.baselines import BASELINES
 from emma_planner.planning.kinematics import integrate
-from emma_planner.planning.types import NS_PER_S, EgoHistory, FloatArray, Pose
+from emma_planner.planning.types import (
+    NS_PER_S,
+    EgoHistory,
+    FloatArray,
+    Latency,
+    Pose,
+    Reasoning,
+    TokenCounts,
+)
 
 BLOCK_S = 5
-"""Windows overlap: the bootstrap draws blocks of this length, not single windows."""
+"""Windows overlap: of few scenes the bootstrap draws blocks of this length, not single windows."""
+ENOUGH_SCENES = 10
+"""From here on it draws whole scenes."""
 STAGES = ('encode', 'reason', 'plan', 'total')
 
 
@@ -37,19 +51,25 @@ class Scores:
     """Results of one run.
 
     :param planner: name and summary of what planned
-    :param baselines: names and summaries on the same windows
-    :param counts: how the ticks ended
+    :param baselines: names and summaries on the same windows; none without histories
+    :param words: how much of what was said is true, by :data:`WORDS`
+    :param reasons: by reason, plans that were not to be driven
     :param latencies: stage and percentiles over what the model planned
-    :param windows: windows with a full history and a full 5 s of recorded future
+    :param generated: tokens a plan
+    :param windows: windows with a full 5 s of recorded future
     :param planned: those among the windows for which there is a trajectory
+    :param counts: how the ticks of a run ended, None where there were none
     """
 
     planner: tuple[str, Summary]
     baselines: tuple[tuple[str, Summary], ...]
-    counts: TickCounts
+    words: tuple[tuple[str, Figure], ...]
+    reasons: Tally
     latencies: tuple[tuple[str, Percentiles], ...]
+    generated: float
     windows: int
     planned: int
+    counts: TickCounts | None = None
 
     def table(self) -> str:
         """Return the closing table."""
@@ -58,6 +78,7 @@ class Scores:
             [self.planner] if own_row else [],
             list(self.baselines),
             counts=self.counts,
+            words=self.words,
             latencies=[item for item in self.latencies if item[1].n],
         )
 
@@ -66,10 +87,47 @@ class Scores:
         return {
             'planner': {'name': self.planner[0], **summary_to_json(self.planner[1])},
             'baselines': {name: summary_to_json(item) for name, item in self.baselines},
-            'counts': self.counts.to_json(),
+            **({} if self.counts is None else {'counts': self.counts.to_json()}),
+            'words': {name: figure_to_json(figure) for name, figure in self.words},
+            'rejected': dict(self.reasons),
             'latency_ms': {stage: percentiles_to_json(item) for stage, item in self.latencies},
+            'generated_tokens': self.generated,
             'windows': {'complete': self.windows, 'planned': self.planned},
         }
+
+
+def score(predictions: Sequence[Prediction], name: str, *, seed: int = 0) -> Scores:
+    """Score predictions; their order does not matter.
+
+    :param name: of the planner, for the table
+    :param seed: of the bootstrap
+    """
+    scenes = blocks(predictions)
+    truths = np.array([item.truth for item in predictions]).reshape(-1, 10, 3)
+    own = _summary([item.poses for item in predictions], truths, scenes, seed)
+    baselines = []
+    if all(item.history is not None for item in predictions):
+        baselines = [
+            (
+                label,
+                _summary([baseline(_history(p)).poses for p in predictions], truths, scenes, seed),
+            )
+            for label, baseline in BASELINES.items()
+        ]
+    complete = np.isfinite(truths).all(axis=(1, 2))
+    planned = np.array([item.poses is not None for item in predictions], dtype=bool)
+    generated = [item.tokens.generated for item in predictions if item.tokens.generated]
+    words = mean_figures(word_scores(predictions), scenes, seed=seed)
+    return Scores(
+        planner=(name, own),
+        baselines=tuple(baselines),
+        words=tuple(zip(WORDS, words, strict=True)),
+        reasons=tally(item.reason for item in predictions if item.reason),
+        latencies=tuple((stage, _percentiles(predictions, stage)) for stage in STAGES),
+        generated=float(np.mean(generated)) if generated else 0.0,
+        windows=int(complete.sum()),
+        planned=int((complete & planned).sum()),
+    )
 
 
 def score_records(
@@ -80,66 +138,87 @@ def score_records(
     period_ns: int = 0,
     seed: int = 0,
 ) -> Scores:
-    """Score the records of a plan log.
+    """Score the records of a plan log, and count how its ticks ended.
 
     :param records: as :func:`emma_planner.recordings.plan_log.plan_record` writes them
-    :param name: of the planner, for the table
     :param period_ns: of the ticks [ns]; 0 for ticks without one
-    :param seed: of the bootstrap
     """
-    asked = [record for record in records if record['history'] is not None]
-    futures = [truth.future(record['stamp_ns']) for record in asked]
-    complete = np.array([valid.all() for _, valid in futures], dtype=bool)
-    has_plan = np.array([record['speeds_mps'] is not None for record in asked], dtype=bool)
-    baselines = [
-        (label, np.array([baseline(_history(r)).poses for r in asked]))
-        for label, baseline in BASELINES.items()
+    predictions = [
+        prediction_of(record, truth) for record in records if record['history'] is not None
     ]
-    planned = np.array([_planned_poses(r) for r in asked if r['speeds_mps'] is not None])
-    return Scores(
-        planner=(name, _summary(planned, asked, futures, has_plan, seed)),
-        baselines=tuple(
-            (label, _summary(poses, asked, futures, np.ones(len(asked), dtype=bool), seed))
-            for label, poses in baselines
-        ),
-        counts=count_ticks(records, period_ns),
-        latencies=tuple(
-            (stage, percentiles([t for r in records if (t := r['latency_ms'][stage]) > 0.0]))
-            for stage in STAGES  # 0 is a stage that was not reached, or is not told apart
-        ),
-        windows=int(complete.sum()),
-        planned=int((complete & has_plan).sum()),
+    scores = score(predictions, name, seed=seed)
+    return replace(scores, counts=count_ticks(records, period_ns))
+
+
+def prediction_of(record: dict[str, Any], truth: GroundTruth, scene: str = '') -> Prediction:
+    """Return a record of a plan log, whose planner was asked, beside what was then driven."""
+    poses, known = truth.future(record['stamp_ns'])
+    predicted = None
+    if record['speeds_mps'] is not None:
+        predicted = integrate(np.array(record['speeds_mps']), np.array(record['curvatures_1pm']))
+    history, words = record['history'], record['reasoning']
+    return Prediction(
+        scene=scene,
+        stamp_ns=record['stamp_ns'],
+        poses=predicted,
+        truth=np.where(known[:, None], poses, np.nan),
+        history=np.column_stack([history['speeds_mps'], history['curvatures_1pm']]),
+        command=record['command'],
+        reason=record['reason'] or '',
+        detail=record['detail'],
+        said=Reasoning(words['scene'], tuple(words['objects']), words['intent']),
+        latency=Latency(**{f'{key}_ms': value for key, value in record['latency_ms'].items()}),
+        tokens=TokenCounts(**record['tokens']),
+    )
+
+
+def blocks(predictions: Sequence[Prediction]) -> list[str]:
+    """Return what each prediction counts to in the bootstrap: its scene, or a part of it."""
+    if len({item.scene for item in predictions}) >= ENOUGH_SCENES:
+        return [item.scene for item in predictions]
+    return [f'{item.scene} {item.stamp_ns // (BLOCK_S * NS_PER_S)}' for item in predictions]
+
+
+def predicted_and_truth(
+    predictions: Sequence[Prediction],
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Return poses ``(N, 10, 3)`` of those with a trajectory, truth, and where both are known."""
+    planned = [item for item in predictions if item.poses is not None]
+    poses = np.array([item.poses for item in planned], dtype=np.float64).reshape(-1, 10, 3)
+    truth = np.array([item.truth for item in planned], dtype=np.float64).reshape(-1, 10, 3)
+    return _where_known(poses, truth)
+
+
+def _where_known(poses: FloatArray, truth: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    finite = np.isfinite(np.stack([poses, truth])).all(axis=(0, 3))
+    known: BoolArray = np.asarray(finite, dtype=np.bool_)
+    return (
+        np.where(known[..., None], poses, 0.0),
+        np.where(known[..., None], truth, 0.0),
+        known,
     )
 
 
 def _summary(
-    predicted: FloatArray,
-    asked: Sequence[dict[str, Any]],
-    futures: Sequence[tuple[FloatArray, Any]],
-    has_plan: Any,
-    seed: int,
+    predicted: Sequence[FloatArray | None], truths: FloatArray, scenes: Sequence[str], seed: int
 ) -> Summary:
-    chosen: list[int] = np.flatnonzero(has_plan).tolist()
-    stamps = [asked[k]['stamp_ns'] for k in chosen]
+    chosen = [k for k, poses in enumerate(predicted) if poses is not None]
+    poses = np.array([predicted[k] for k in chosen], dtype=np.float64).reshape(-1, 10, 3)
     return summarise(
-        predicted.reshape(len(chosen), 10, 3),
-        np.array([futures[k][0] for k in chosen]).reshape(len(chosen), 10, 3),
-        np.array([futures[k][1] for k in chosen], dtype=np.bool_).reshape(len(chosen), 10),
-        scenes=[stamp // (BLOCK_S * NS_PER_S) for stamp in stamps],
-        num_unplanned=int(len(has_plan) - len(chosen)),
+        *_where_known(poses, truths[chosen]),
+        scenes=[scenes[k] for k in chosen],
+        num_unplanned=len(predicted) - len(chosen),
         seed=seed,
     )
 
 
-def _planned_poses(record: dict[str, Any]) -> FloatArray:
-    return integrate(np.array(record['speeds_mps']), np.array(record['curvatures_1pm']))
+def _percentiles(predictions: Sequence[Prediction], stage: str) -> Percentiles:
+    took = [getattr(item.latency, f'{stage}_ms') for item in predictions]
+    # 0 is a stage that was not reached, or is not told apart
+    return percentiles([value for value in took if value > 0.0])
 
 
-def _history(record: dict[str, Any]) -> EgoHistory:
-    return EgoHistory(
-        record['stamp_ns'],
-        np.array(record['history']['speeds_mps']),
-        np.array(record['history']['curvatures_1pm']),
-        Pose(*record['ego_pose']),
-        record['frame_id'],
-    )
+def _history(item: Prediction) -> EgoHistory:
+    assert item.history is not None
+    speeds, curvatures = item.history.T
+    return EgoHistory(item.stamp_ns, speeds, curvatures, Pose(0.0, 0.0, 0.0), '')

@@ -34,6 +34,7 @@ def closing_table(
     baselines: Sequence[tuple[str, Summary]],
     *,
     counts: TickCounts | None = None,
+    words: Sequence[tuple[str, Figure]] = (),
     latencies: Sequence[tuple[str, Percentiles]] = (),
 ) -> str:
     """Format the results of a run.
@@ -41,6 +42,7 @@ def closing_table(
     :param planners: (name, summary) of what was run
     :param baselines: the same for the kinematic baselines; the best by ADE gets a star
     :param counts: how the ticks ended
+    :param words: (name, share) of what was said
     :param latencies: (stage, percentiles) in the order to print
     :returns: lines of at most 100 columns, without a newline at the end
     """
@@ -53,6 +55,8 @@ def closing_table(
     parts = [_l2_lines(rows), _overall_lines(rows, best is not None)] if rows else []
     if counts is not None:
         parts.append(_count_lines(counts))
+    if any(math.isfinite(figure.mean) for _, figure in words):
+        parts.append(_word_lines(words))
     if latencies:
         parts.append(_latency_lines(latencies))
     return '\n\n'.join('\n'.join(lines) for lines in parts)
@@ -148,6 +152,20 @@ def _listed(tally: Tally) -> str:
     said = ', '.join(f'{_shorten(name, NAME_WIDTH)} {count}' for name, count in tally)
     room = WIDTH - NAME_WIDTH - 11
     return said if len(said) <= room else said[: room - 1] + '…'
+
+
+def _word_lines(words: Sequence[tuple[str, Figure]]) -> list[str]:
+    lines = ['said rightly'.ljust(NAME_WIDTH) + ''.join(name.rjust(18) for name, _ in words)]
+    lines.append(' ' * NAME_WIDTH + ''.join(_share_of(figure).rjust(18) for _, figure in words))
+    return lines
+
+
+def _share_of(figure: Figure) -> str:
+    """As 96.5 (94.1-98.2) %."""
+    if not math.isfinite(figure.mean):
+        return '-'
+    mean, low, high = (100.0 * value for value in (figure.mean, figure.low, figure.high))
+    return f'{mean:.1f} ({low:.0f}-{high:.0f}) %' if math.isfinite(low) else f'{mean:.1f} %'
 
 
 def _latency_lines(latencies: Sequence[tuple[str, Percentiles]]) -> list[str]:

@@ -90,6 +90,7 @@ class EmmaOptions:
     """How :class:`EmmaPlanner` asks; see the parameters of the same names."""
 
     use_reasoning: bool = True
+    told: prompts.Told = prompts.ALL
     reason_tokens: int = 96
     seed: int = 0
     limits: PlausibilityLimits = field(default_factory=PlausibilityLimits)
@@ -203,11 +204,14 @@ class EmmaPlanner:
 
     def _converse(self, chat: Chat, planner_input: PlannerInput, turns: _Turns) -> Reply:
         if self._options.use_reasoning:
-            prompt = prompts.reason_prompt(planner_input, self._codec)
+            prompt = prompts.reason_prompt(planner_input, self._codec, self._options.told)
             reply = turns.ask(chat, prompt, max_tokens=self._options.reason_tokens)
             turns.reasoning = parse_reasoning(reply.text)
         prompt = prompts.plan_prompt(
-            planner_input, self._codec, reasoned=self._options.use_reasoning
+            planner_input,
+            self._codec,
+            self._options.told,
+            reasoned=self._options.use_reasoning,
         )
         return turns.ask(
             chat,

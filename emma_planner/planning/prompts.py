@@ -7,16 +7,29 @@ is asked in few words.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from emma_planner.planning.actions import ActionCodec
 from emma_planner.planning.types import DT_S, NUM_HISTORY, PlannerInput
 
 
-def reason_prompt(planner_input: PlannerInput, codec: ActionCodec) -> str:
+@dataclass(frozen=True)
+class Told:
+    """What a model is told of its situation besides the pictures; less is an ablation."""
+
+    history: bool = True
+    command: bool = True
+
+
+ALL = Told()
+
+
+def reason_prompt(planner_input: PlannerInput, codec: ActionCodec, told: Told = ALL) -> str:
     """Return the first turn: the situation, and the three parts of the chain of thought."""
     if codec.is_taught:
-        return f'{_situation(planner_input, codec)}\nReason.'
+        return f'{_situation(planner_input, codec, told)}\nReason.'
     return (
-        f'{_situation(planner_input, codec)}\n'
+        f'{_situation(planner_input, codec, told)}\n'
         'Describe what matters for driving in three short lines:\n'
         'Scene: road, lanes, traffic lights, weather.\n'
         'Objects: up to three that the driver must heed, each with distance, side and motion; '
@@ -25,24 +38,31 @@ def reason_prompt(planner_input: PlannerInput, codec: ActionCodec) -> str:
     )
 
 
-def plan_prompt(planner_input: PlannerInput, codec: ActionCodec, *, reasoned: bool) -> str:
+def plan_prompt(
+    planner_input: PlannerInput, codec: ActionCodec, told: Told = ALL, *, reasoned: bool
+) -> str:
     """Return the turn that asks for the actions.
 
     :param reasoned: whether a reasoning turn came before; else this turn tells the situation
     """
     if not reasoned:
-        return f'{_situation(planner_input, codec)}\n{codec.instructions()}'
+        return f'{_situation(planner_input, codec, told)}\n{codec.instructions()}'
     return codec.instructions() if codec.is_taught else f'Now plan. {codec.instructions()}'
 
 
-def _situation(planner_input: PlannerInput, codec: ActionCodec) -> str:
+def _situation(planner_input: PlannerInput, codec: ActionCodec, told: Told) -> str:
     history = planner_input.history
     motion = codec.write_history(history.speeds_mps, history.curvatures_1pm)
     if codec.is_taught:
-        return f'{planner_input.command}\n{motion}'
+        parts = (told.command and planner_input.command, told.history and motion)
+        return '\n'.join(part for part in parts if part)
     cameras = ', '.join(frame.name for frame in planner_input.frames)
-    return (
-        f'You drive a car. Camera: {cameras}. Route command: {planner_input.command}.\n'
-        f'The last {NUM_HISTORY * DT_S:g} s in steps of {DT_S:g} s, oldest first, as '
-        f'[speed m/s, curvature 1/(100 m), left positive]: {motion}'
-    )
+    lines = [f'You drive a car. Camera: {cameras}.']
+    if told.command:
+        lines[0] += f' Route command: {planner_input.command}.'
+    if told.history:
+        lines.append(
+            f'The last {NUM_HISTORY * DT_S:g} s in steps of {DT_S:g} s, oldest first, as '
+            f'[speed m/s, curvature 1/(100 m), left positive]: {motion}'
+        )
+    return '\n'.join(lines)

@@ -14,23 +14,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from emma_planner.assemble import build_inputs
 from emma_planner.config import PlannerConfig
-from emma_planner.evaluation.ground_truth import GroundTruth
-from emma_planner.planning.ego_tracks import EgoTracks
-from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.types import (
-    NS_PER_S,
     ByteArray,
-    CameraFrame,
     InputError,
     PlannerInput,
     Reasoning,
     Trajectory,
 )
-from emma_planner.recordings.bags import BagReader
 from emma_planner.recordings.dataset import (
     HEADER,
     IMAGES,
@@ -41,10 +34,7 @@ from emma_planner.recordings.dataset import (
     write_json,
     write_text,
 )
-from emma_planner.recordings.topics import find_topics
-from emma_planner.replay.lockstep import read_ego_motion
-from emma_planner.ros.conversions import EGO_READERS, stamp_of
-from emma_planner.ros.images import to_rgb
+from emma_planner.replay.instants import Instant, instants
 from emma_planner.simulation.labels.samples import actions_json, trajectory_of
 from emma_planner.simulation.picture.jpeg import to_jpeg
 from emma_planner.training.datasheet import datasheet
@@ -86,13 +76,11 @@ def build_from_bags(
         images = folder / IMAGES / f'{number:05d}'
         images.mkdir(parents=True)
         lines = []
-        for snapshot, rgb, future in _instants(bag, config, every_s):
-            name = f'{bag.stem}-{snapshot.stamp_ns}.jpg'
-            (images / name).write_bytes(to_jpeg(_scaled(rgb)))
-            words = _words(teacher, snapshot, rgb)
-            lines.append(
-                _line(bag.stem, f'{IMAGES}/{images.name}/{name}', snapshot, future, words)
-            )
+        for given, instant in _examples(bag, config, every_s):
+            name = f'{bag.stem}-{given.stamp_ns}.jpg'
+            (images / name).write_bytes(to_jpeg(_scaled(given.frames[0].rgb)))
+            words, future = _words(teacher, given), trajectory_of(instant.poses)
+            lines.append(_line(bag.stem, f'{IMAGES}/{images.name}/{name}', given, future, words))
         if not lines:
             raise DatasetError(
                 f'{bag}: need a picture with 4.5 s of motion before it and 5 s after it, got none'
@@ -104,41 +92,23 @@ def build_from_bags(
     return total
 
 
-def _instants(
+def _examples(
     bag: Path, config: PlannerConfig, every_s: float
-) -> Iterator[tuple[Snapshot, ByteArray, Trajectory]]:
-    """Pictures with a whole history and a whole future, in order."""
-    with BagReader(bag) as reader:
-        topics = find_topics(reader.topics, config)
-        reader.follow_stamps(set(topics.ego.values()))
-        tracks = EgoTracks(keep_ns=None)
-        read_ego_motion(reader, topics, tracks)
-        truth, roles = GroundTruth(tracks.poses), topics.names()
-        inputs, next_ns = build_inputs(config), 0
-        for message in reader.messages(set(roles)):
-            role, decoded = roles[message.topic], message.decode()
-            if role in EGO_READERS:
-                inputs.add_ego(EGO_READERS[role][1](decoded), role)
-            elif role == 'command':
-                inputs.command = decoded.data
-            elif role == 'image' and message.log_ns >= next_ns:
-                inputs.add_image(stamp_of(decoded.header), decoded)
-                try:
-                    snapshot = inputs.snapshot(message.log_ns)
-                    rgb = to_rgb(snapshot.image)
-                except InputError:
-                    continue
-                poses, known = truth.future(snapshot.stamp_ns)
-                if known.all():
-                    next_ns = message.log_ns + round(every_s * NS_PER_S)
-                    yield snapshot, rgb, trajectory_of(poses)
+) -> Iterator[tuple[PlannerInput, Instant]]:
+    """Instants whose picture can be decoded and whose future is known to its end."""
+    for instant in instants(bag, config, every_s):
+        if not instant.known.all():
+            continue
+        try:
+            yield instant.planner_input(), instant
+        except InputError:
+            continue
 
 
-def _words(teacher: Planner | None, snapshot: Snapshot, rgb: ByteArray) -> str:
+def _words(teacher: Planner | None, given: PlannerInput) -> str:
     if teacher is None:
         return ''
-    frame = CameraFrame(snapshot.stamp_ns, 'front', rgb)
-    plan = teacher.plan(PlannerInput((frame,), snapshot.history, snapshot.command))
+    plan = teacher.plan(given)
     said = plan.reasoning if plan.replies else Reasoning()
     if not (said.scene and said.intent):
         return ''  # a teacher that fails says nothing
@@ -148,14 +118,14 @@ def _words(teacher: Planner | None, snapshot: Snapshot, rgb: ByteArray) -> str:
     return text
 
 
-def _line(source: str, image: str, snapshot: Snapshot, future: Trajectory, reasoning: str) -> str:
-    history = snapshot.history
+def _line(source: str, image: str, given: PlannerInput, future: Trajectory, reasoning: str) -> str:
+    history = given.history
     record: dict[str, Any] = {
         'source': source,
         'image': image,
-        'stamp_ns': snapshot.stamp_ns,
+        'stamp_ns': given.stamp_ns,
         'frame_id': history.frame_id,
-        'command': snapshot.command,
+        'command': given.command,
         'ego_pose': history.ego_pose.as_array().tolist(),
         'history': actions_json(history.speeds_mps, history.curvatures_1pm),
         'facts': None,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emma_planner.planning.actions import ActionTokens, TextActions, format_pairs
-from emma_planner.planning.prompts import plan_prompt, reason_prompt
+from emma_planner.planning.prompts import Told, plan_prompt, reason_prompt
 
 
 def test_the_first_question_tells_camera_command_and_history(make_input):
@@ -69,3 +69,19 @@ def test_a_model_that_was_trained_for_it_is_asked_in_few_words(make_input):
     assert reason_prompt(planner_input, codec) == f'turn left\n{motion}\nReason.'
     assert plan_prompt(planner_input, codec, reasoned=True) == 'Plan.'
     assert plan_prompt(planner_input, codec, reasoned=False) == f'turn left\n{motion}\nPlan.'
+
+
+@pytest.mark.parametrize('codec', [TextActions(), ActionTokens()])
+def test_what_is_not_to_be_told_is_left_out(make_input, codec):
+    planner_input = make_input(command='turn left', speeds=np.arange(10.0), curvatures=0.01)
+    history = planner_input.history
+    motion = codec.write_history(history.speeds_mps, history.curvatures_1pm)
+    for told in (Told(history=False), Told(command=False), Told(history=False, command=False)):
+        for text in (
+            reason_prompt(planner_input, codec, told),
+            plan_prompt(planner_input, codec, told, reasoned=False),
+        ):
+            assert (motion in text) == told.history
+            assert ('turn left' in text) == told.command
+            assert 'None' not in text
+            assert 'False' not in text

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
-from emma_planner.assemble import build_planner
+from emma_planner.assemble import planner_of_process
 from emma_planner.config import PlannerConfig
-from emma_planner.planning.planner import Planner
 from emma_planner.recordings.plan_log import PlanLogHeader
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.config import EXPERT
@@ -79,12 +77,6 @@ def run_with(task: DriveTask, header: PlanLogHeader, make_driver: MakeDriver) ->
     world = world_of_process(task.camera)
     with DriveFiles(task.folder, header, task.camera, task.files) as files:
         return run_drive(world, task.scenario, make_driver, files)
-
-
-@lru_cache(maxsize=1)
-def planner_of_process(config: PlannerConfig) -> Planner:
-    """Return this process's planner."""
-    return build_planner(config)
 
 
 _worlds: dict[CameraSettings | None, World] = {}

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from emma_planner.assemble import planner_of_process
 from emma_planner.config import PlannerConfig
 from emma_planner.evaluation.ground_truth import GroundTruth
 from emma_planner.planning.ego_tracks import EgoMeasurement, EgoTracks
@@ -31,7 +32,7 @@ from emma_planner.planning.types import (
 from emma_planner.recordings.dataset import DIGITS
 from emma_planner.ros.world_messages import MAP
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.drives.drive_task import planner_of_process, world_of_process
+from emma_planner.simulation.drives.drive_task import world_of_process
 from emma_planner.simulation.drives.drivers import ExpertDriver
 from emma_planner.simulation.labels.disturbance import Disturbance
 from emma_planner.simulation.labels.patches import Grid, patch_labels

@@ -1,0 +1,60 @@
+"""Windows of a data set of this package: of simulator drives, or of recordings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from emma_planner.planning.parsing import parse_reasoning
+from emma_planner.planning.types import InputError, PlannerInput, Reason
+from emma_planner.recordings.dataset import Example, read_examples
+from emma_planner.runs.window import Window
+
+
+class DatasetSource:
+    """The examples of a data set; what they were taken from is a scene.
+
+    :raises DatasetError: the data set cannot be read
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._scenes: dict[str, list[Example]] = defaultdict(list)
+        for example in read_examples(folder):
+            self._scenes[example.source].append(example)
+
+    def scenes(self) -> tuple[str, ...]:
+        """What the examples were taken from."""
+        return tuple(self._scenes)
+
+    def windows(self, scene: str) -> tuple[Window, ...]:
+        """Windows of one drive."""
+        return tuple(_window(example) for example in self._scenes[scene])
+
+
+def _window(example: Example) -> Window:
+    # words of a teacher are no truth: only what was written from facts is
+    true = parse_reasoning(example.reasoning) if example.facts and example.reasoning else None
+    return Window(
+        scene=example.source,
+        stamp_ns=example.stamp_ns,
+        command=example.command,
+        history=example.history,
+        truth=example.poses,
+        load=lambda: _load(example),
+        true=true,
+        image=str(example.image),
+    )
+
+
+def _load(example: Example) -> PlannerInput:
+    try:
+        with Image.open(example.image) as picture:
+            rgb = np.asarray(picture.convert('RGB'))
+    except OSError as err:
+        raise InputError(
+            Reason.IMAGE_CORRUPT, f'{example.image}: need a picture, got {err}'
+        ) from err
+    return example.planner_input(rgb)

@@ -1,0 +1,1 @@
+"""Results of other projects as predictions, so that all are scored alike."""

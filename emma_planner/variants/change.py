@@ -1,0 +1,72 @@
+"""A change of what a planner is given, and what it may draw on.
+
+A change is a pure function of the inputs, a seeded generator and a pool of other situations; it
+knows no planner. The inputs of one stamp are always changed in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from emma_planner.planning.types import ByteArray, CameraFrame, EgoHistory, PlannerInput
+
+
+class Context(Protocol):
+    """What a change may look at besides the inputs."""
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Of this stamp."""
+        ...
+
+    @property
+    def past(self) -> tuple[PlannerInput, ...]:
+        """Inputs of this drive so far, oldest first, unchanged; at most the last ten."""
+        ...
+
+    @property
+    def first(self) -> PlannerInput:
+        """The first inputs of this drive, unchanged."""
+        ...
+
+    def other(self) -> PlannerInput:
+        """Return the inputs of some other situation."""
+        ...
+
+
+Change = Callable[[PlannerInput, Context], PlannerInput]
+PictureChange = Callable[[ByteArray, np.random.Generator], ByteArray]
+
+
+def with_picture(planner_input: PlannerInput, rgb: ByteArray) -> PlannerInput:
+    """Return the inputs with another picture of the front camera."""
+    first, *others = planner_input.frames
+    frame = CameraFrame(first.stamp_ns, first.name, rgb)
+    return PlannerInput((frame, *others), planner_input.history, planner_input.command)
+
+
+def with_motion(
+    planner_input: PlannerInput,
+    speeds_mps: np.ndarray[tuple[int], np.dtype[np.float64]],
+    curvatures_1pm: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> PlannerInput:
+    """Return the inputs with another history; the ego is where it was."""
+    past = planner_input.history
+    history = EgoHistory(past.stamp_ns, speeds_mps, curvatures_1pm, past.ego_pose, past.frame_id)
+    return PlannerInput(planner_input.frames, history, planner_input.command)
+
+
+def on_all_pictures(change: PictureChange) -> Change:
+    """Make a change of pictures a change of inputs: every camera is changed."""
+
+    def changed(planner_input: PlannerInput, context: Context) -> PlannerInput:
+        frames = tuple(
+            CameraFrame(frame.stamp_ns, frame.name, change(frame.rgb, context.rng))
+            for frame in planner_input.frames
+        )
+        return PlannerInput(frames, planner_input.history, planner_input.command)
+
+    return changed
