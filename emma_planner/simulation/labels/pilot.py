@@ -2,6 +2,8 @@
 
 Ross, Gordon, Bagnell, A reduction of imitation learning and structured prediction to no-regret
 online learning (AISTATS 2011): the learner meets the situations that it brings about itself.
+Where it would stand for ever or has left the road, the expert takes over for a while (Kelly et
+al., HG-DAgger, ICRA 2019), so that a drive goes on to situations that have not been met yet.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from emma_planner.planning.kinematics import to_frame
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.types import (
     DT_NS,
+    NS_PER_S,
     ByteArray,
     CameraFrame,
     EgoHistory,
@@ -20,10 +23,18 @@ from emma_planner.planning.types import (
 )
 from emma_planner.ros.world_messages import MAP
 from emma_planner.simulation.drives.drivers import follower_config
+from emma_planner.simulation.expert.facts import ExpertPlan
 from emma_planner.simulation.observation import Observation, VehicleShape
 
 LOST_M = 5.0
 """Farther from its route nobody can say how to go on."""
+STUCK_S = 3.0
+"""Who stands this long while the expert would drive is stuck."""
+STANDS_MPS = 0.3
+GOES_MPS = 1.0
+"""The expert drives when it is this fast at the end of its plan."""
+HELP_S = 4.0
+"""How long the expert drives then."""
 
 
 class Pilot:
@@ -35,9 +46,34 @@ class Pilot:
     def __init__(self, planner: Planner, vehicle: VehicleShape) -> None:
         self._planner = planner
         self._following = Following(follower_config(vehicle))
+        self._has_planned = False
+        self._stuck_ns: int | None = None
+        self._helped_until_ns = 0
+
+    def is_helped(self, now: Observation, plan: ExpertPlan) -> bool:
+        """Whether the expert drives in its place now.
+
+        :param plan: the expert's
+        """
+        now_ns = now.stamp_ns
+        if now_ns < self._helped_until_ns:
+            return True
+        stands = now.speed_mps < STANDS_MPS and plan.speeds_mps[-1] > GOES_MPS
+        if not (stands and self._has_planned):
+            self._stuck_ns = None
+        elif self._stuck_ns is None:
+            self._stuck_ns = now_ns
+        waited_ns = 0 if self._stuck_ns is None else now_ns - self._stuck_ns
+        is_stuck = waited_ns >= STUCK_S * NS_PER_S
+        if not (is_stuck or not now.truth.lane.on_road):
+            return False
+        self._stuck_ns = None
+        self._helped_until_ns = now_ns + round(HELP_S * NS_PER_S)
+        return True
 
     def plan(self, image: ByteArray, history: EgoHistory, command: str) -> None:
         """Plan; a plan that fails leaves the last path."""
+        self._has_planned = True
         frame = CameraFrame(history.stamp_ns, 'front', image)
         plan = self._planner.plan(PlannerInput((frame,), history, command))
         if plan.trajectory is None or plan.reason is not None:

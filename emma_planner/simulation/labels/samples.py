@@ -211,9 +211,11 @@ def _drive(
             control = disturbance.apply(control, now)
         yield now, before, driver
         if pilot is not None:
-            control = pilot.control(now)
             if pilot.is_lost(now):
                 return
+            own = pilot.control(now)
+            if driver.plan is None or not pilot.is_helped(now, driver.plan):
+                control = own
         driven_ns = now.stamp_ns + STEP_NS - BEGIN_NS
         render = driven_ns >= 0 and driven_ns % every_ns == 0
         before, now = now, world.step(control, render=render)

@@ -19,6 +19,7 @@ pytest.importorskip('metadrive')
 
 from emma_planner.simulation.drives.drive_task import world_of_process
 from emma_planner.simulation.drives.drivers import ExpertDriver
+from emma_planner.simulation.labels.pilot import HELP_S, STUCK_S
 from emma_planner.simulation.labels.samples import (
     CollectTask,
     Sample,
@@ -219,16 +220,25 @@ def test_a_world_without_a_camera_is_refused():
 
 
 def test_who_drives_in_the_experts_place_is_told_what_it_would_have_done():
-    """A planner that never starts meets standstill alone; the expert would have gone."""
+    """A planner that never starts meets standstill until it is helped, then its own rolling on."""
     scenario = replace(
-        scenario_of('train', 0), blocks='SS', time_limit_s=14.0, traffic_density=0.0
+        scenario_of('train', 0), blocks='SSS', time_limit_s=24.0, traffic_density=0.0
     )
     pilot = PlannerConfig(planner='constant-action')
-    samples = collect_task(CollectTask(scenario, CAMERA, 1.0, pilot=pilot))
-    assert len(samples) >= 4
-    for sample in samples:
-        assert abs(sample.history.speeds_mps).max() < 0.1
-        assert sample.future.speeds_mps[-1] > 3.0
+    samples = collect_task(CollectTask(scenario, CAMERA, 0.5, pilot=pilot))
+    speeds = np.array([sample.history.speeds_mps[-1] for sample in samples])
+    times_s = np.array([sample.stamp_ns for sample in samples]) / 1e9
+    waiting = times_s < times_s[0] + STUCK_S
+    assert waiting.sum() >= 5
+    assert (abs(speeds[waiting]) < 0.1).all()
+    assert all(sample.future.speeds_mps[-1] > 3.0 for sample in samples[: waiting.sum()])
+    helped_s = times_s[0] + STUCK_S + HELP_S
+    on_its_own = speeds[times_s > helped_s + 0.5]
+    assert len(on_its_own) >= 4
+    assert on_its_own.min() > 2.0
+    assert np.diff(on_its_own).max() < 0.05  # it rolls on as it was left
+    would = np.array([s.future.speeds_mps[-1] for s in samples])[times_s > helped_s + 0.5]
+    assert (would > on_its_own + 1.0).all()
 
 
 def test_a_push_takes_the_car_off_and_the_expert_says_how_it_comes_back():
