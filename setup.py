@@ -32,6 +32,7 @@ EXTRAS = {
     ],
     'train': [*MODELS, 'accelerate>=1.0', 'peft>=0.13', 'datasets>=3.0', 'tensorboard>=2.14'],
     'eval': ['nuscenes-devkit>=1.1.11'],
+    'report': ['matplotlib>=3.6', 'jinja2>=3.0', 'pillow>=9.0', OPENCV],
     'scale': ['ray>=2.9'],
     'dev': [
         'pytest>=7.4',
@@ -40,6 +41,7 @@ EXTRAS = {
         'mypy>=1.11',
         'import-linter>=2.0',
         'types-PyYAML',
+        'playwright>=1.40',  # with the Chromium of the system
     ],
     'test': ['pytest'],  # colcon test runs pytest only where it finds this extra
 }
@@ -71,6 +73,8 @@ setup(
         _files('launch', '*.launch.py'),
         _files('config', '*.yaml', '*.xml'),
         _files('config/training', '*.yaml'),
+        _files('config/evaluation', '*.yaml'),
+        _files('config/report', '*.jinja'),
         _files('config/rviz', '*.rviz'),
         _files('recording/drive', '*.mcap', '*.yaml'),
         _files('models/emma-small', '*.json', '*.jinja', '*.md', '*.safetensors'),

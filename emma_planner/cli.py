@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_drive(commands)
     _add_evaluate(commands)
+    _add_ablate(commands)
+    _add_report(commands)
     _add_dataset(commands)
     _add_model(commands)
     _add_train(commands)
@@ -180,6 +182,52 @@ def _add_evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_source(evaluate)
     _add_common(evaluate)
     _add_scale(evaluate)
+
+
+def _add_ablate(commands: argparse._SubParsersAction[_Parser]) -> None:
+    ablate = commands.add_parser(
+        'ablate',
+        help='score plans with inputs taken away, put wrong or set otherwise',
+        description='Plan the same windows as they are and in variants; print what each changes, '
+        'with intervals and significance. Variants are names (image_blank), severities (fog:3), '
+        'parameters (use_history=false), several joined by +, or sets of them '
+        '(config/evaluation/variants.yaml). A run that was cut off goes on.',
+    )
+    ablate.add_argument('inputs', type=Path, nargs='+', metavar='INPUT', help='what to plan')
+    ablate.add_argument(
+        '--variants',
+        type=lambda text: text.split(','),
+        default=['ablations'],
+        metavar='NAME,...',
+        help='variants or sets of them (default ablations)',
+    )
+    ablate.add_argument('--sets', type=Path, metavar='YAML', help='file of sets of variants')
+    ablate.add_argument(
+        '--out', type=Path, default=Path('out/ablate'), help='output folder (default out/ablate)'
+    )
+    ablate.add_argument(
+        '--overwrite', action='store_true', help='replace results of an earlier run in --out'
+    )
+    _add_source(ablate)
+    _add_common(ablate)
+    _add_scale(ablate)
+
+
+def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:
+    report = commands.add_parser(
+        'report',
+        help='make one HTML page of results',
+        description='Make one HTML file, which needs no network, of folders that emma evaluate, '
+        'emma ablate and emma drive left: figures, charts, plans and drives to look at.',
+    )
+    report.add_argument('folders', type=Path, nargs='+', metavar='FOLDER', help='of results')
+    report.add_argument(
+        '--out', type=Path, default=Path('out/report.html'), help='file (default out/report.html)'
+    )
+    report.add_argument('--title', default='How good is the planner', help='of the page')
+    report.add_argument('--commit', default='', help='said on the page (default that of the code)')
+    report.add_argument('--machine', default='', help='said on the page')
+    report.add_argument('--seed', type=int, default=0, help='of the bootstrap')
 
 
 def _add_source(command: argparse.ArgumentParser) -> None:

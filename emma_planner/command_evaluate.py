@@ -113,12 +113,14 @@ def scene_tasks(
     return tasks
 
 
-def run_tasks(tasks: Sequence[SceneTask], arguments: argparse.Namespace) -> BaseException | None:
+def run_tasks(
+    tasks: Sequence[SceneTask], arguments: argparse.Namespace, label: str = 'scenes'
+) -> BaseException | None:
     """Plan the scenes that are not there yet; return why it ended early, None at the end."""
     missing = [task for task in tasks if not task.file.exists()]
     done = len(tasks) - len(missing)
     try:
-        with ProgressBar(float(len(tasks)), 'scenes', shown=not arguments.quiet) as bar:
+        with ProgressBar(float(len(tasks)), label, shown=not arguments.quiet) as bar:
             bar.update(float(done), f'{done} of {len(tasks)}')
             found = fan_out(
                 run_scene, missing, workers=arguments.workers, ray_address=arguments.ray

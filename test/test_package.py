@@ -27,6 +27,8 @@ ROSDEP_KEYS = {
     'tokenizers': 'python3-transformers-pip',
     'torch': 'python3-pytorch-pip',
     'transformers': 'python3-transformers-pip',
+    'jinja2': 'python3-jinja2',
+    'matplotlib': 'python3-matplotlib',
     'yaml': 'python3-yaml',
 }
 CHOSEN_BY_PARAMETER = {'ackermann_msgs', 'carla_msgs'}
@@ -36,6 +38,7 @@ NO_ROSDEP_KEY = {
     'accelerate',
     'llguidance',
     'metadrive',
+    'nuscenes',
     'panda3d',
     'peft',
     'ray',

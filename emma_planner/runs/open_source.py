@@ -37,9 +37,7 @@ def open_source(path: Path, config: PlannerConfig, options: SourceOptions) -> So
     :raises DatasetError: a data set cannot be read
     """
     if not path.exists():
-        raise SourceError(
-            f'{path}: need a data set, a nuScenes folder or a bag, got nothing there'
-        )
+        raise SourceError(f'{path}: need a data set, a nuScenes folder or a bag, got none')
     if (path / HEADER).is_file():
         return DatasetSource(path)
     if version_of(path):

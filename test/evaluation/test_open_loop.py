@@ -165,7 +165,10 @@ def test_json_has_no_nan_and_every_part():
     records = [record(t, actions=steady()) for t in np.arange(0.0, 12.0, 0.5)]
     values = score_records(records, truth_of(circle()), 'x').to_json()
     json.dumps(values, allow_nan=False)
-    assert set(values) == {'planner', 'baselines', 'counts', 'latency_ms', 'windows'}
+    assert set(values) == {
+        'planner', 'baselines', 'counts', 'words', 'rejected', 'latency_ms', 'generated_tokens',
+        'windows',
+    }  # fmt: skip
     assert values['planner']['name'] == 'x'
     assert set(values['planner']['l2_m']) == {'at_horizon', 'averaged', 'window'}
     assert list(values['baselines']) == BASELINES

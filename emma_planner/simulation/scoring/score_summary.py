@@ -133,6 +133,16 @@ def drive_to_json(drive: DriveScores) -> dict[str, Any]:
         'pdm': {'score': drive.pdm.score, **vars(drive.pdm)},
         'speed_percents': list(drive.speed_percents),
         'infractions': {kind.value: count for kind, count in drive.infractions},
+        'events': [
+            {
+                'kind': event.kind.value,
+                'time_s': event.time_s,
+                'x_m': event.x_m,
+                'y_m': event.y_m,
+                'detail': event.detail,
+            }
+            for event in drive.events
+        ],
     }
 
 

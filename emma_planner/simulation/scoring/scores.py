@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emma_planner.planning.types import FloatArray
-from emma_planner.simulation.drive import DriveRecord, End, InfractionKind
+from emma_planner.simulation.drive import DriveRecord, End, Infraction, InfractionKind
 from emma_planner.simulation.scoring.carla_scores import (
     bench2drive_score,
     driving_score,
@@ -78,6 +78,7 @@ class DriveScores:
     :param off_road: some of the ego was off the drivable surface at some time
     :param driven_km: by the ego
     :param infractions: counts by class, without zeros, in the order of the classes
+    :param events: the infractions themselves
     :param collisions: of any class, also of a standing ego
     """
 
@@ -99,6 +100,7 @@ class DriveScores:
     off_lane: float
     speed_percents: tuple[float, ...]
     infractions: tuple[tuple[InfractionKind, int], ...]
+    events: tuple[Infraction, ...]
     collisions: int
     collisions_at_fault: int
 
@@ -136,6 +138,7 @@ def score_drive(record: DriveRecord, expert_progress_m: float | None = None) -> 
         off_lane=off_lane_percent(record),
         speed_percents=speed_percents(record),
         infractions=tuple((kind, counts[kind]) for kind in InfractionKind if counts[kind]),
+        events=tuple(record.infractions),
         collisions=len(hits),
         collisions_at_fault=sum(hit.at_fault for hit in hits),
     )

@@ -1,0 +1,1 @@
+"""One page about how good a planner is, from the folders that the other commands leave."""

@@ -1,0 +1,284 @@
+"""The report: one HTML file that needs nothing else, not even a network."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emma_planner import __version__
+from emma_planner.evaluation.metrics import HORIZONS_S, Summary, displacement
+from emma_planner.evaluation.open_loop import blocks, predicted_and_truth
+from emma_planner.intervals import mean_figures
+from emma_planner.planning.types import DT_S, NUM_STEPS
+from emma_planner.report.charts import (
+    Line,
+    bar_chart,
+    interval_chart,
+    line_chart,
+    stacked_chart,
+)
+from emma_planner.report.closed_loop import shown_drives
+from emma_planner.report.gallery import errors_of, gallery
+from emma_planner.report.results import Ablation, Drives, ReportError, Results, Run
+from emma_planner.resources import config_path
+
+TEMPLATE = 'report/page.html.jinja'
+SPEED_EDGES_MPS = (0.0, 0.5, 3.0, 6.0, 9.0, 12.0, math.inf)
+CURVATURE_EDGES_1PM = (0.0, 0.002, 0.01, 0.03, 0.1, math.inf)
+_SEVERITY = re.compile(r'(\w+):(\d)')
+CONVENTIONS = ('at_horizon', 'averaged', 'window')
+
+
+def write_report(
+    path: Path, results: Results, *, title: str, about: Sequence[tuple[str, str]]
+) -> int:
+    """Write the page; return its size [bytes].
+
+    :param about: what is said of the report at its top, as commit and machine
+    :raises ReportError: there is nothing to report, or it cannot be written
+    """
+    if not (results.runs or results.drives or results.ablations):
+        raise ReportError('need results to report, got none')
+    text = _render(
+        title=title,
+        about=[*about, ('emma_planner', __version__)],
+        runs=[_run(run) for run in results.runs],
+        compared=_compared(results.runs),
+        drives=[_drives(drives) for drives in results.drives],
+        ablations=[_ablation(ablation) for ablation in results.ablations],
+        horizons=HORIZONS_S,
+        conventions=[(name, name.replace('_', ' ')) for name in CONVENTIONS],
+    )
+    data = text.encode('utf-8')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as err:
+        raise ReportError(f'{path}: need a writable file, got {err.strerror}') from err
+    return len(data)
+
+
+def _render(**values: Any) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    # what a model wrote is data: everything is escaped but our own charts, marked safe there
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
+        config_path(TEMPLATE).read_text(encoding='utf-8')
+    )
+    return str(page.render(**values))
+
+
+def _run(run: Run) -> dict[str, Any]:
+    scores = run.scores
+    own = scores.planner[0] not in dict(scores.baselines)
+    rows = ([scores.planner] if own else []) + list(scores.baselines)
+    return {
+        'name': run.name,
+        'folder': run.folder.name,
+        'sources': ', '.join(run.about.get('sources', ())),
+        'windows': len(run.predictions),
+        'scenes': len({item.scene for item in run.predictions}),
+        'rows': [_row(name, summary) for name, summary in rows],
+        'words': [(name, _percent(f.mean), _percent(f.low), _percent(f.high))
+                  for name, f in scores.words if math.isfinite(f.mean)],
+        'rejected': scores.reasons,
+        'latencies': [(stage, item.p50_ms, item.p95_ms, item.p99_ms, item.n)
+                      for stage, item in scores.latencies if item.n],
+        'tokens': scores.generated,
+        'horizon': _over_horizon(run),
+        'by_speed': _by_bins(run, 'speed'),
+        'by_curvature': _by_bins(run, 'curvature'),
+        'gallery': gallery(run.predictions),
+    }  # fmt: skip
+
+
+def _row(name: str, summary: Summary) -> dict[str, Any]:
+    return {
+        'name': name,
+        'l2': {kind: [f.mean for f in getattr(summary, kind)] for kind in CONVENTIONS},
+        'ade': summary.ade,
+        'miss': _percent(summary.miss_rate.mean),
+        'gross': _percent(summary.gross_failure_rate.mean),
+        'unplanned': summary.num_unplanned,
+        'short': summary.num_short,
+        'scored': summary.num_scored,
+        'n': summary.n,
+    }
+
+
+def _over_horizon(run: Run) -> str:
+    """Mean L2 at each waypoint with its interval, beside the baselines."""
+    predicted, truth, known = predicted_and_truth(run.predictions)
+    errors = np.where(known, displacement(predicted, truth), np.nan)
+    labels = [
+        label
+        for label, item in zip(blocks(run.predictions), run.predictions, strict=True)
+        if item.poses is not None
+    ]
+    figures = mean_figures(errors, labels) if len(errors) else []
+    times = [DT_S * (k + 1) for k in range(NUM_STEPS)]
+    lines = []
+    if figures:
+        lines.append(
+            Line(
+                run.name,
+                times,
+                [f.mean for f in figures],
+                [f.low for f in figures],
+                [f.high for f in figures],
+            )
+        )
+    lines += [
+        Line(name, list(map(float, HORIZONS_S)), [f.mean for f in s.at_horizon], is_reference=True)
+        for name, s in run.scores.baselines
+        if name != run.name
+    ]
+    return line_chart(lines, x_label='horizon [s]', y_label='L2 at that instant [m]')
+
+
+def _by_bins(run: Run, what: str) -> str:
+    """Mean ADE by the present speed or by the sharpest curvature that was driven."""
+    errors = errors_of(run.predictions)
+    values = np.array([_value(item, what) for item in run.predictions])
+    edges = SPEED_EDGES_MPS if what == 'speed' else CURVATURE_EDGES_1PM
+    labels, means = [], []
+    for low, high in itertools.pairwise(edges):
+        inside = (values >= low) & (values < high) & np.isfinite(errors)
+        if inside.any():
+            top = f'-{high:g}' if math.isfinite(high) else '+'
+            labels.append(f'{low:g}{top}\nn={int(inside.sum())}')
+            means.append(float(errors[inside].mean()))
+    if not labels:
+        return ''
+    unit = 'present speed [m/s]' if what == 'speed' else 'sharpest curvature driven [1/m]'
+    return bar_chart(labels, [('ADE', means)], y_label='ADE [m]', title=f'by {unit}')
+
+
+def _value(item: Any, what: str) -> float:
+    if what == 'speed':
+        return math.nan if item.history is None else abs(float(item.history[-1, 0]))
+    poses = np.vstack([np.zeros(3), item.truth])
+    steps = np.linalg.norm(np.diff(poses[:, :2], axis=0), axis=1)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        bends = np.where(steps > 0.5, np.abs(np.diff(poses[:, 2])) / steps, 0.0)
+    return float(np.nanmax(bends)) if np.isfinite(bends).any() else math.nan
+
+
+def _compared(runs: Sequence[Run]) -> str:
+    """Latency of all runs, stage by stage."""
+    timed = [run for run in runs if any(item.n for _, item in run.scores.latencies)]
+    if not timed:
+        return ''
+    names = ('encode', 'reason', 'plan')
+    stages = [
+        (name, [float(np.nan_to_num(dict(run.scores.latencies)[name].p50_ms)) for run in timed])
+        for name in names
+    ]
+    labels = [run.folder.name for run in timed]
+    return stacked_chart(labels, stages, x_label='median time of a plan [ms]')
+
+
+def _drives(drives: Drives) -> dict[str, Any]:
+    scores = drives.scores
+    names = (
+        ('driving_score', 'driving score', 1.0, ''),
+        ('success_rate', 'success', 100.0, ' %'),
+        ('route_completion', 'route completion', 1.0, ' %'),
+        ('off_road_rate', 'drives off the road', 100.0, ' %'),
+        ('collisions_per_km', 'collisions per km', 1.0, ''),
+    )
+    figures = []
+    for key, label, factor, unit in names:
+        low, high = scores['intervals'][key]
+        figures.append(
+            (
+                label,
+                _scaled(scores[key], factor),
+                _scaled(low, factor),
+                _scaled(high, factor),
+                unit,
+            )
+        )
+    return {
+        'folder': drives.folder.name,
+        'planner': scores['planner'],
+        'split': scores['split'],
+        'count': scores['num_drives'],
+        'figures': figures,
+        'shown': shown_drives(drives.folder, scores['drives']),
+    }
+
+
+def _ablation(ablation: Ablation) -> dict[str, Any]:
+    rows = [row for row in ablation.variants if row['ade_m']['after'] is not None]
+    plain = [row for row in rows if not _SEVERITY.fullmatch(row['name'])]
+    curves: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for row in rows:
+        if found := _SEVERITY.fullmatch(row['name']):
+            curves[found[1]].append((int(found[2]), row))
+    base = ablation.base['planner']
+    bars = ''
+    if plain:
+        changes = [row['ade_m']['change'] for row in plain]
+        bars = interval_chart(
+            [f'{row["name"]} ({row["kind"]})' for row in plain],
+            *[[_or_nan(change[key]) for change in changes] for key in ('mean', 'low', 'high')],
+            x_label='change of ADE [m]',
+        )
+    references = {
+        name: summary['ade_m']['mean'] for name, summary in ablation.base['baselines'].items()
+    }
+    best = min(references, key=lambda name: references[name]) if references else ''
+    return {
+        'folder': ablation.folder.name,
+        'planner': base['name'],
+        'base': base['ade_m']['mean'],
+        'bars': bars,
+        'curves': _curves(curves, base, best, references),
+        'rows': ablation.variants,
+    }
+
+
+def _curves(
+    curves: dict[str, list[tuple[int, dict[str, Any]]]],
+    base: dict[str, Any],
+    best: str,
+    references: dict[str, float],
+) -> list[str]:
+    """A chart for each fault: error over its severity, beside the best baseline."""
+    charts = []
+    for name, found in curves.items():
+        levels = [0, *[level for level, _ in sorted(found, key=lambda item: item[0])]]
+        rows = [row for _, row in sorted(found, key=lambda item: item[0])]
+        start = base['ade_m']['mean']
+        means = [start, *[start + row['ade_m']['change']['mean'] for row in rows]]
+        ends = [
+            [start, *[start + _or_nan(row['ade_m']['change'][key]) for row in rows]]
+            for key in ('low', 'high')
+        ]
+        lines = [Line(base['name'], levels, means, ends[0], ends[1])]
+        if best:
+            lines.append(Line(best, [0, levels[-1]], [references[best]] * 2, is_reference=True))
+        charts.append(
+            line_chart(lines, x_label='severity', y_label='ADE [m]', title=name.replace('_', ' '))
+        )
+    return charts
+
+
+def _percent(value: float) -> float:
+    return 100.0 * value
+
+
+def _scaled(value: float | None, factor: float) -> float:
+    return math.nan if value is None else factor * value
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

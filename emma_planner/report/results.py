@@ -1,0 +1,101 @@
+"""What a report is made from: folders of runs, of ablations and of drives."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emma_planner.evaluation.open_loop import Scores, score
+from emma_planner.evaluation.predictions import Prediction, PredictionError
+from emma_planner.runs.run_folder import is_run, read_run
+
+ABLATIONS, DRIVES = 'ablations.json', 'scores.json'
+
+
+class ReportError(Exception):
+    """A report cannot be made; the message says what was needed and found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An open-loop run.
+
+    :param about: of its run.json
+    """
+
+    folder: Path
+    name: str
+    about: dict[str, Any]
+    predictions: list[Prediction]
+    scores: Scores
+
+
+@dataclass(frozen=True, eq=False)
+class Drives:
+    """A run of drives: scores.json."""
+
+    folder: Path
+    scores: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Ablation:
+    """Variants of a run: ablations.json."""
+
+    folder: Path
+    base: dict[str, Any]
+    variants: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """All that goes into a report."""
+
+    runs: list[Run]
+    drives: list[Drives]
+    ablations: list[Ablation]
+
+
+def read_results(folders: list[Path], seed: int = 0) -> Results:
+    """Read folders of any kind.
+
+    :raises ReportError: one is none of a run, of ablations or of drives, or is empty
+    """
+    results = Results([], [], [])
+    for folder in folders:
+        if is_run(folder):
+            results.runs.append(_run(folder, seed))
+        elif (folder / ABLATIONS).is_file():
+            values = _json(folder / ABLATIONS)
+            results.ablations.append(Ablation(folder, values['base'], values['variants']))
+        elif (folder / DRIVES).is_file():
+            results.drives.append(Drives(folder, _json(folder / DRIVES)))
+        else:
+            raise ReportError(
+                f'{folder}: need a folder of emma evaluate, ablate or drive, got none of '
+                f'run.json, {ABLATIONS}, {DRIVES}'
+            )
+    return results
+
+
+def _run(folder: Path, seed: int) -> Run:
+    try:
+        name, predictions = read_run(folder)
+    except PredictionError as err:
+        raise ReportError(str(err)) from err
+    if not predictions:
+        raise ReportError(f'{folder}: need a scene at least, got none')
+    about = _json(folder / 'run.json')
+    return Run(folder, name, about, predictions, score(predictions, name, seed=seed))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as err:
+        raise ReportError(f'{path}: need JSON, got {err}') from err
+    if not isinstance(values, dict):
+        raise ReportError(f'{path}: need an object, got {type(values).__name__}')
+    return values
