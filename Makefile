@@ -1,5 +1,6 @@
 # make demo [BAG=folder]   plan a recording through live nodes, print the table
 # make recording           drive the shipped recording again (the default of the demo)
+# make emma-small         the shipped model again, from nothing (WORKERS=2; half a day on 2 cores)
 # make test [PYTEST=args]  formatter, linters, types and all tests that need no accelerator
 # make simulator           environment of its own for the simulator, which needs Python below 3.12
 # make lint | format | setup | clean
@@ -12,12 +13,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo recording simulator test lint format clean
+.PHONY: help setup demo recording emma-small simulator test lint format clean
 
 BIN := .venv/bin
 READY := .venv/.ready
 BAG ?= recording/drive
 OUT ?= out/demo
+WORKERS ?= 2
 
 # a sourced ROS distribution would mix its rclpy with the one of .venv
 ifdef AMENT_PREFIX_PATH
@@ -50,6 +52,18 @@ recording: $(READY)
 	  --overwrite --out out/recording
 	@rm -rf recording/drive
 	@mv out/recording/train-021/drive recording/drive
+
+# each step goes on where it was cut off
+emma-small: $(READY)
+	@$(BIN)/emma dataset build --seeds 0-415 --workers $(WORKERS) --out out/ds/train
+	@$(BIN)/emma dataset build --split val --seeds 0-15 --workers $(WORKERS) --out out/ds/val
+	@[ -d out/emma-small/start ] || $(BIN)/emma model init out/emma-small/start
+	@$(BIN)/emma train config/training/perception.yaml
+	@$(BIN)/emma train config/training/sft.yaml
+	@$(BIN)/emma dataset build --seeds 512-639 --disturbed 0 --pilot out/emma-small/sft/model \
+	  --workers $(WORKERS) --out out/ds/own
+	@$(BIN)/emma train config/training/dagger.yaml
+	@$(BIN)/emma model export out/emma-small/dagger/model models/emma-small
 
 simulator:
 	@.ci/setup-simulator "$(HOME)/.cache/emma_planner/simulator"

@@ -20,6 +20,7 @@ from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec
 from emma_planner.recordings.dataset import COLUMNS, DIGITS, ROWS, DatasetError, Example
 from emma_planner.training.learned_examples import Schedule, mirrored, with_past_hidden
+from emma_planner.training.picture_jitter import jittered
 
 IGNORED = -100
 """Label of what is not learned."""
@@ -110,7 +111,10 @@ class Conversations:
 
 
 class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
-    """Sample ``k`` of a run, ready to be put into a batch."""
+    """Sample ``k`` of a run, ready to be put into a batch.
+
+    :param jitter: share of the pictures that are changed as another camera would
+    """
 
     def __init__(
         self,
@@ -120,17 +124,21 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         image_processor: Any,
         *,
         captions: bool = False,
+        jitter: float = 0.0,
     ) -> None:
         self._examples = examples
         self._schedule = schedule
         self._conversations = conversations
         self._image_processor = image_processor
         self._captions = captions
+        self._jitter = jitter
 
     def __getitem__(self, k: int) -> dict[str, Any]:
         draw = self._schedule.sample(k)
         example = self._examples[draw.number]
         image = _picture(example)
+        if draw.rng.random() < self._jitter:
+            image = jittered(image, draw.rng)
         if draw.is_past_hidden:
             example = with_past_hidden(example)
         if draw.is_mirrored:

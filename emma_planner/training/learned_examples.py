@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,11 +49,13 @@ class Draw:
     :param number: of the example
     :param is_mirrored: whether it is seen in a mirror
     :param is_past_hidden: whether of the history only the present is told
+    :param rng: of this sample alone, for what else is drawn
     """
 
     number: int
     is_mirrored: bool
     is_past_hidden: bool
+    rng: np.random.Generator = field(compare=False)
 
 
 class Schedule:
@@ -78,7 +80,7 @@ class Schedule:
         number = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1]))
         number = min(number, len(self._cumulative) - 1)
         is_mirrored = bool(rng.random() < self._mirrored)
-        return Draw(number, is_mirrored, bool(rng.random() < self._past_hidden))
+        return Draw(number, is_mirrored, bool(rng.random() < self._past_hidden), rng)
 
 
 def with_past_hidden(example: Example) -> Example:

@@ -185,6 +185,7 @@ def _batches(
         conversations,
         owner.processor.image_processor,
         captions=config.stage == ALIGNMENT,
+        jitter=config.jitter,
     )
     share, rank = accelerator.num_processes, accelerator.process_index
     numbers = [

@@ -16,7 +16,7 @@ STAGES = (PERCEPTION, ALIGNMENT, SFT)
 
 
 PRECISIONS = ('no', 'bf16', 'fp16')
-SHARES = ('warmup', 'cooldown', 'mirrored', 'past_hidden')
+SHARES = ('warmup', 'cooldown', 'mirrored', 'past_hidden', 'jitter')
 COUNTS = ('steps', 'batch', 'save_every', 'log_every', 'validate_every', 'validated')
 
 
@@ -39,6 +39,7 @@ class TrainConfig:
         ``cooldown`` it falls to 0
     :param mirrored: share of the samples that are seen in a mirror
     :param past_hidden: share of the samples that are told the present motion alone
+    :param jitter: share of the pictures whose exposure, colours and sharpness are changed
     :param reason_weight: of a token of the chain of thought; ``plan_weight`` of an action token
     :param patch_weight: of the dense labels beside sft, 0 without
     :param contrastive_weight: of matching pictures and captions, in alignment
@@ -64,6 +65,7 @@ class TrainConfig:
     clip: float = 1.0
     mirrored: float = 0.5
     past_hidden: float = 0.3
+    jitter: float = 0.5
     reason_weight: float = 1.0
     plan_weight: float = 2.0
     patch_weight: float = 0.3
