@@ -27,14 +27,12 @@ from emma_planner.evaluation.predictions import Prediction
 from emma_planner.evaluation.table import closing_table
 from emma_planner.evaluation.words import WORDS, word_scores
 from emma_planner.intervals import Figure, figure_to_json, mean_figures
-from emma_planner.planning.baselines import BASELINES
+from emma_planner.planning.baselines import BASELINES, baseline_poses
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.types import (
     NS_PER_S,
-    EgoHistory,
     FloatArray,
     Latency,
-    Pose,
     Reasoning,
     TokenCounts,
 )
@@ -105,14 +103,13 @@ def score(predictions: Sequence[Prediction], name: str, *, seed: int = 0) -> Sco
     scenes = blocks(predictions)
     truths = np.array([item.truth for item in predictions]).reshape(-1, 10, 3)
     own = _summary([item.poses for item in predictions], truths, scenes, seed)
-    baselines = []
-    if all(item.history is not None for item in predictions):
+    baselines: list[tuple[str, Summary]] = []
+    histories = [item.history for item in predictions if item.history is not None]
+    if len(histories) == len(predictions):
+        motion = np.array(histories).reshape(-1, 10, 2)
         baselines = [
-            (
-                label,
-                _summary([baseline(_history(p)).poses for p in predictions], truths, scenes, seed),
-            )
-            for label, baseline in BASELINES.items()
+            (label, _summary(list(baseline_poses(label, motion)), truths, scenes, seed))
+            for label in BASELINES
         ]
     complete = np.isfinite(truths).all(axis=(1, 2))
     planned = np.array([item.poses is not None for item in predictions], dtype=bool)
@@ -216,9 +213,3 @@ def _percentiles(predictions: Sequence[Prediction], stage: str) -> Percentiles:
     took = [getattr(item.latency, f'{stage}_ms') for item in predictions]
     # 0 is a stage that was not reached, or is not told apart
     return percentiles([value for value in took if value > 0.0])
-
-
-def _history(item: Prediction) -> EgoHistory:
-    assert item.history is not None
-    speeds, curvatures = item.history.T
-    return EgoHistory(item.stamp_ns, speeds, curvatures, Pose(0.0, 0.0, 0.0), '')

@@ -31,7 +31,7 @@ def word_scores(predictions: Sequence[Prediction]) -> FloatArray:
 def _row(item: Prediction) -> list[float]:
     is_silent = not (item.said.scene or item.said.objects or item.said.intent)
     agrees = None
-    if item.poses is not None and np.isfinite(item.poses).all():
+    if item.said.intent and item.poses is not None and np.isfinite(item.poses).all():
         agrees = intent_agrees(item.said.intent, Trajectory(*invert(item.poses), item.poses))
     agreed = np.nan if agrees is None else float(agrees)
     if item.true is None:

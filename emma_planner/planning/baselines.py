@@ -6,6 +6,8 @@ error of these on most frames.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from emma_planner.planning.kinematics import integrate
@@ -23,30 +25,53 @@ ACCELERATION_SAMPLES = 3
 """Acceleration is the mean over the last second of history."""
 
 
+Actions = tuple[FloatArray, FloatArray]
+"""Speeds ``(..., 10)`` [m/s] and curvatures ``(..., 10)`` [1/m]."""
+
+
 def constant_action(history: EgoHistory) -> Trajectory:
     """Keep the current speed and curvature."""
-    return _trajectory(np.full(NUM_STEPS, history.speeds_mps[-1]), history.curvatures_1pm[-1])
+    return _trajectory(_constant_action, history)
 
 
 def constant_velocity(history: EgoHistory) -> Trajectory:
     """Keep the current speed, straight on."""
-    return _trajectory(np.full(NUM_STEPS, history.speeds_mps[-1]), 0.0)
+    return _trajectory(_constant_velocity, history)
 
 
 def half_acceleration(history: EgoHistory) -> Trajectory:
     """Keep the curvature and half of the current acceleration; never change direction."""
-    recent = history.speeds_mps[-ACCELERATION_SAMPLES:]
-    acceleration = (recent[-1] - recent[0]) / ((len(recent) - 1) * DT_S)
+    return _trajectory(_half_acceleration, history)
+
+
+def _constant_action(speeds: FloatArray, curvatures: FloatArray) -> Actions:
+    return _held(speeds), _held(curvatures)
+
+
+def _constant_velocity(speeds: FloatArray, curvatures: FloatArray) -> Actions:
+    return _held(speeds), np.zeros_like(_held(curvatures))
+
+
+def _half_acceleration(speeds: FloatArray, curvatures: FloatArray) -> Actions:
+    recent = speeds[..., -ACCELERATION_SAMPLES:]
+    now = recent[..., -1:]
+    acceleration = (now - recent[..., :1]) / ((ACCELERATION_SAMPLES - 1) * DT_S)
     # mid-interval speeds: step k holds over ((k-1) dt, k dt]
     time_s = (np.arange(NUM_STEPS) + 0.5) * DT_S
-    speeds = recent[-1] + 0.5 * acceleration * time_s
-    speeds = np.maximum(speeds, 0.0) if recent[-1] >= 0.0 else np.minimum(speeds, 0.0)
-    return _trajectory(speeds, history.curvatures_1pm[-1])
+    then = now + 0.5 * acceleration * time_s
+    then = np.where(now >= 0.0, np.maximum(then, 0.0), np.minimum(then, 0.0))
+    return then, _held(curvatures)
 
 
-def _trajectory(speeds_mps: FloatArray, curvature_1pm: float) -> Trajectory:
-    curvatures = np.full(NUM_STEPS, curvature_1pm)
-    return Trajectory(speeds_mps, curvatures, integrate(speeds_mps, curvatures))
+def _held(values: FloatArray) -> FloatArray:
+    return np.repeat(values[..., -1:], NUM_STEPS, axis=-1)
+
+
+def _trajectory(
+    law: Callable[[FloatArray, FloatArray], Actions], history: EgoHistory
+) -> Trajectory:
+    speeds, curvatures = law(history.speeds_mps, history.curvatures_1pm)
+    return Trajectory(speeds, curvatures, integrate(speeds, curvatures))
 
 
 BASELINES = {
@@ -54,6 +79,20 @@ BASELINES = {
     'constant-velocity': constant_velocity,
     'half-acceleration': half_acceleration,
 }
+_LAWS = {
+    'constant-action': _constant_action,
+    'constant-velocity': _constant_velocity,
+    'half-acceleration': _half_acceleration,
+}
+
+
+def baseline_poses(name: str, histories: FloatArray) -> FloatArray:
+    """Return what a baseline plans from many histories at once.
+
+    :param histories: ``(N, 10, 2)`` speed [m/s], curvature [1/m], oldest first
+    :returns: ``(N, 10, 3)`` x [m], y [m], yaw [rad], base_link of each t0
+    """
+    return integrate(*_LAWS[name](histories[..., 0], histories[..., 1]))
 
 
 class BaselinePlanner:

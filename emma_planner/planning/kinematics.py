@@ -34,18 +34,23 @@ def integrate(
 ) -> FloatArray:
     """Poses after each step, starting at the origin with yaw 0.
 
-    :param speeds_mps: ``(T,)`` [m/s], negative in reverse
-    :param curvatures_1pm: ``(T,)`` [1/m], left positive
+    :param speeds_mps: ``(..., T)`` [m/s], negative in reverse
+    :param curvatures_1pm: ``(..., T)`` [1/m], left positive
     :param dt_s: step [s]
-    :returns: ``(T, 3)`` x [m], y [m], yaw [rad] in base_link of t0; yaw is not wrapped
+    :returns: ``(..., T, 3)`` x [m], y [m], yaw [rad] in base_link of t0; yaw is not wrapped
     """
     arc = np.asarray(speeds_mps, dtype=np.float64) * dt_s
     dtheta = np.asarray(curvatures_1pm, dtype=np.float64) * arc
-    yaw = np.cumsum(dtheta)
+    yaw = np.cumsum(dtheta, axis=-1)
     heading = yaw - dtheta / 2.0
     chord = arc * _half_sinc(dtheta)
     return np.stack(
-        [np.cumsum(chord * np.cos(heading)), np.cumsum(chord * np.sin(heading)), yaw], axis=-1
+        [
+            np.cumsum(chord * np.cos(heading), axis=-1),
+            np.cumsum(chord * np.sin(heading), axis=-1),
+            yaw,
+        ],
+        axis=-1,
     )
 
 

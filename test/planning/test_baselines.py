@@ -8,6 +8,7 @@ import pytest
 from emma_planner.planning.baselines import (
     BASELINES,
     BaselinePlanner,
+    baseline_poses,
     constant_action,
     constant_velocity,
     half_acceleration,
@@ -99,3 +100,13 @@ def test_a_baseline_planner_plans_its_baseline_without_looking(make_input, name)
 def test_unknown_baseline_is_refused_with_the_names():
     with pytest.raises(ValueError, match=r"need one of constant-action, .*, got 'magic'"):
         BaselinePlanner('magic')
+
+
+@pytest.mark.parametrize('name', BASELINES)
+def test_many_histories_at_once_are_each_by_itself(name, make_history):
+    rng = np.random.default_rng(0)
+    motions = rng.normal(0.0, 5.0, (6, 10, 2)) * (1.0, 0.01)
+    together = baseline_poses(name, motions)
+    for motion, poses in zip(motions, together, strict=True):
+        alone = BASELINES[name](make_history(motion[:, 0], motion[:, 1]))
+        np.testing.assert_allclose(poses, alone.poses, atol=1e-12)
