@@ -69,6 +69,11 @@ class Scores:
     planned: int
     counts: TickCounts | None = None
 
+    @property
+    def failed(self) -> float:
+        """Share of the windows without a plan that is to be driven, 0 to 1."""
+        return sum(count for _, count in self.reasons) / max(self.planner[1].n, 1)
+
     def table(self) -> str:
         """Return the closing table."""
         own_row = self.planner[0] not in dict(self.baselines)

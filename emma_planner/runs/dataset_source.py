@@ -31,10 +31,11 @@ class DatasetSource:
 
     def windows(self, scene: str) -> tuple[Window, ...]:
         """Windows of one drive."""
-        return tuple(_window(example) for example in self._scenes[scene])
+        return tuple(window_of(example) for example in self._scenes[scene])
 
 
-def _window(example: Example) -> Window:
+def window_of(example: Example) -> Window:
+    """Return an example as a window."""
     # words of a teacher are no truth: only what was written from facts is
     true = parse_reasoning(example.reasoning) if example.facts and example.reasoning else None
     return Window(

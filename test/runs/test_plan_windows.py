@@ -1,4 +1,4 @@
-"""Validation finds what is right, counts what fails, and stands beside the baselines."""
+"""Planning windows finds what is right, counts what fails, and stands beside the baselines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 from training.examples_by_hand import FACTS, future, record, write_dataset
 
+from emma_planner.evaluation.open_loop import score
+from emma_planner.planning.baselines import BaselinePlanner
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.types import Plan, Reason
 from emma_planner.recordings.dataset import read_examples
+from emma_planner.runs.dataset_source import window_of
+from emma_planner.runs.scene_task import plan_windows
 from emma_planner.training.learned_examples import trajectory_of
-from emma_planner.training.validation import planner_input_of, validate, validate_baselines
+
+
+def scored(planner, examples):
+    """Scores, and the means of the words."""
+    found = score(list(plan_windows(planner, tuple(map(window_of, examples)))), planner.name)
+    return found, {name: figure.mean for name, figure in found.words}
 
 
 class Oracle:
@@ -44,12 +53,10 @@ def examples(tmp_path):
 
 
 def test_who_knows_all_is_right_everywhere(examples):
-    found = validate(Oracle(examples), examples)
-    assert found.motion.ade.mean == pytest.approx(0.0, abs=1e-9)
-    assert [figure.mean for figure in (found.light, found.lead, found.intent, found.agrees)] == [
-        1.0
-    ] * 4
-    assert found.failed.mean == 0.0
+    found, words = scored(Oracle(examples), examples)
+    assert found.planner[1].ade.mean == pytest.approx(0.0, abs=1e-9)
+    assert words == {'light': 1.0, 'lead': 1.0, 'intent': 1.0, 'agrees': 1.0}
+    assert found.failed == 0.0
 
 
 @pytest.mark.parametrize(
@@ -63,42 +70,37 @@ def test_who_knows_all_is_right_everywhere(examples):
 )
 def test_what_is_said_wrongly_is_counted(examples, wrong, light, lead, intent):
     said = [replace(item, reasoning=item.reasoning.replace(*wrong)) for item in examples]
-    found = validate(Oracle(said), examples)
-    figures = (found.light.mean, found.lead.mean, found.intent.mean)
-    assert figures == (light, lead, intent)
+    _, words = scored(Oracle(said), examples)
+    assert (words['light'], words['lead'], words['intent']) == (light, lead, intent)
 
 
 def test_a_lead_that_is_not_there_is_wrong(examples):
-    found = validate(Oracle(examples, says=examples[0].reasoning), examples)
-    assert found.lead.mean == 0.5
-    assert found.light.mean == 0.5
+    _, words = scored(Oracle(examples, says=examples[0].reasoning), examples)
+    assert words['lead'] == 0.5
+    assert words['light'] == 0.5
 
 
 def test_a_plan_that_does_not_do_what_it_says_disagrees(examples):
     speeding = future(np.linspace(2.0, 9.0, 10))
-    found = validate(Oracle(examples, plans=speeding), examples)
-    assert found.agrees.mean == 0.0
-    assert found.l2_m(3) > 0.5
+    found, words = scored(Oracle(examples, plans=speeding), examples)
+    assert words['agrees'] == 0.0
+    assert found.planner[1].averaged[2].mean > 0.5
 
 
 def test_failed_plans_are_counted(examples):
-    assert validate(Oracle(examples, reason=Reason.IMPLAUSIBLE), examples).failed.mean == 1.0
+    assert scored(Oracle(examples, reason=Reason.IMPLAUSIBLE), examples)[0].failed == 1.0
 
 
 def test_baselines_stand_beside_and_say_nothing(examples):
-    found = validate_baselines(examples)
-    assert set(found) == {'constant-action', 'constant-velocity', 'half-acceleration'}
-    assert np.isnan(found['constant-action'].light.mean)
+    found, words = scored(BaselinePlanner('constant-action'), examples)
+    assert set(dict(found.baselines)) == {
+        'constant-action', 'constant-velocity', 'half-acceleration',
+    }  # fmt: skip
+    assert np.isnan(words['light'])
 
 
-def test_the_picture_can_be_taken_away(examples):
-    seen = []
-
-    def blank(planner_input):
-        frame = planner_input.frames[0]
-        seen.append(frame.rgb.any())
-        return replace(planner_input, frames=(replace(frame, rgb=np.zeros_like(frame.rgb)),))
-
-    validate(Oracle(examples), examples, blank)
-    assert seen == [True, True]
-    assert planner_input_of(examples[0]).frames[0].rgb.shape == (36, 64, 3)
+def test_a_picture_that_cannot_be_read_is_a_failed_plan(examples):
+    examples[0].image.write_bytes(b'none')
+    found, _ = scored(Oracle(examples), examples)
+    assert dict(found.reasons) == {'image_corrupt': 1}
+    assert found.planner[1].num_unplanned == 1
