@@ -46,6 +46,17 @@ def number_ranges(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
+def scenario_range(text: str) -> tuple[str, tuple[int, ...]]:
+    """Return split and numbers out of ``val:0-9``.
+
+    :raises argparse.ArgumentTypeError: it is something else
+    """
+    split, colon, numbers = text.partition(':')
+    if not (split and colon):
+        raise argparse.ArgumentTypeError(f'need SPLIT:A-B, as val:0-9, got {text}')
+    return split, number_ranges(numbers)
+
+
 def picture_size(text: str) -> tuple[int, int]:
     """Return width and height out of ``640x360``.
 

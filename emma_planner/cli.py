@@ -16,6 +16,7 @@ from emma_planner.arguments import (
     picture_size,
     positive_count,
     positive_number,
+    scenario_range,
     share,
 )
 from emma_planner.executables import missing
@@ -108,7 +109,6 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar='A-B',
         help='scenarios of the split, as 0-49 or 3,7,10-12 (default the first hundred)',
     )
-    drive.add_argument('--density', type=float, help="traffic density, not the scenario's own")
     drive.add_argument(
         '--time-limit',
         type=positive_number,
@@ -122,20 +122,7 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
         '--overwrite', action='store_true', help='replace results of an earlier run in --out'
     )
     _add_common(drive)
-    drive.add_argument(
-        '--latency',
-        type=latency,
-        default=0.0,
-        metavar='SECONDS',
-        help="simulated time from image to path, or 'measured' (default 0)",
-    )
-    drive.add_argument(
-        '--camera',
-        type=picture_size,
-        default=(640, 360),
-        metavar='WxH',
-        help='size of the front camera [px] (default 640x360)',
-    )
+    _add_loop(drive)
     drive.add_argument(
         '--image-rate',
         type=float,
@@ -193,7 +180,14 @@ def _add_ablate(commands: argparse._SubParsersAction[_Parser]) -> None:
         'parameters (use_history=false), several joined by +, or sets of them '
         '(config/evaluation/variants.yaml). A run that was cut off goes on.',
     )
-    ablate.add_argument('inputs', type=Path, nargs='+', metavar='INPUT', help='what to plan')
+    ablate.add_argument('inputs', type=Path, nargs='*', metavar='INPUT', help='what to plan')
+    ablate.add_argument(
+        '--drive',
+        type=scenario_range,
+        metavar='SPLIT:A-B',
+        help='scenarios to drive with each variant too, as val:0-9',
+    )
+    _add_loop(ablate)
     ablate.add_argument(
         '--variants',
         type=lambda text: text.split(','),
@@ -228,6 +222,24 @@ def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:
     report.add_argument('--commit', default='', help='said on the page (default that of the code)')
     report.add_argument('--machine', default='', help='said on the page')
     report.add_argument('--seed', type=int, default=0, help='of the bootstrap')
+
+
+def _add_loop(command: argparse.ArgumentParser) -> None:
+    command.add_argument('--density', type=float, help="traffic density, not the scenario's own")
+    command.add_argument(
+        '--latency',
+        type=latency,
+        default=0.0,
+        metavar='SECONDS',
+        help="simulated time from image to path, or 'measured' (default 0)",
+    )
+    command.add_argument(
+        '--camera',
+        type=picture_size,
+        default=(640, 360),
+        metavar='WxH',
+        help='size of the front camera [px] (default 640x360)',
+    )
 
 
 def _add_source(command: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.evaluation.compare import compare, errors_of
 from emma_planner.evaluation.open_loop import score
 from emma_planner.evaluation.predictions import Prediction
+from emma_planner.intervals import figure_to_json
 from emma_planner.recordings.dataset import write_json
 from emma_planner.resources import ResourceError, config_path
 from emma_planner.runs.ablation import BASE, Ablation, ablations, read_sets
@@ -20,7 +22,7 @@ from emma_planner.runs.open_source import SourceOptions
 from emma_planner.runs.run_folder import METRICS, begin_run, read_run
 
 NAME = 'ablate'
-RESULTS = 'ablations.json'
+RESULTS, DRIVES = 'ablations.json', 'drives'
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
         config = config_of(arguments)
         sets = read_sets(arguments.sets or config_path('evaluation/variants.yaml'))
         variants = ablations(arguments.variants, sets, config)
+        if not (arguments.inputs or arguments.drive):
+            raise ConfigError('need an INPUT or --drive, got none')
     except (ConfigError, ResourceError) as err:
         return fail(NAME, err, USAGE)
     try:
@@ -44,28 +48,70 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, config: PlannerConfig, variants: list[Ablation]) -> int:
-    base, error = _plan(arguments, arguments.out / BASE, config)
-    if error is not None:
-        raise error
-    rows: list[dict[str, Any]] = []
-    for variant in variants:
-        found, error = _plan(arguments, arguments.out / variant.folder, variant.config)
-        if error is not None:
+    measured: list[_Measured] = []
+    error: BaseException | None = None
+    for variant in [Ablation(BASE, config, ''), *variants]:
+        try:
+            measured.append(_measure(arguments, variant))
+        except (*ERRORS, KeyboardInterrupt) as err:
+            error = err
             break
-        rows.append(_compared(variant, base, found, config.seed))
-    own = score(base, BASE, seed=config.seed)
-    write_json(
-        arguments.out / RESULTS,
-        {'complete': error is None, 'base': own.to_json(), 'variants': rows},
-    )
+    if not measured:
+        raise error or RuntimeError('nothing was measured')
+    base, *others = measured
+    rows = [_compared(base, other, config.seed) for other in others]
+    found: dict[str, Any] = {
+        'complete': error is None,
+        'base': _base_json(base, config.seed),
+        'variants': rows,
+    }
+    write_json(arguments.out / RESULTS, found)
     if not arguments.quiet:
-        print(ablation_table(float(own.planner[1].ade.mean), rows))
+        print(ablation_table(found['base'], rows))
         print(f'\nresults   {arguments.out}')
     if error is not None:
         why = 'interrupted' if isinstance(error, KeyboardInterrupt) else error
         kept = f'kept {len(rows)} of {len(variants)} variants in {arguments.out}'
         return fail(NAME, f'{why}; {kept}', FAILED)
     return 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """What came of one variant.
+
+    :param predictions: none without inputs
+    :param drives: a ScoreSummary, None without scenarios
+    """
+
+    variant: Ablation
+    predictions: list[Prediction]
+    drives: Any
+
+
+def _measure(arguments: argparse.Namespace, variant: Ablation) -> _Measured:
+    """Plan and drive; what an earlier run has planned is taken from it."""
+    folder, drives = arguments.out / variant.folder, None
+    predictions: list[Prediction] = []
+    if arguments.inputs:
+        predictions, error = _plan(arguments, folder, variant.config)
+        if error is not None:
+            raise error
+    if arguments.drive:
+        from emma_planner.runs.drive_ablation import DriveOptions, drive_variant
+
+        split, numbers = arguments.drive
+        options = DriveOptions(
+            split, numbers, arguments.latency, arguments.density, arguments.camera
+        )
+        drives = drive_variant(
+            arguments.out / DRIVES / variant.folder,
+            variant.config,
+            options,
+            workers=arguments.workers,
+            ray_address=arguments.ray,
+        )
+    return _Measured(variant, predictions, drives)
 
 
 def _plan(
@@ -89,53 +135,72 @@ def _plan(
     return found, error
 
 
-def _compared(
-    variant: Ablation, base: list[Prediction], found: list[Prediction], seed: int
-) -> dict[str, Any]:
-    before, after, failed, scenes = errors_of(base, found)
-    ade = compare(before, after, scenes, seed=seed)
-    failures = compare(failed[:, 0], failed[:, 1], scenes, seed=seed)
-    return {
-        'name': variant.name,
-        'kind': variant.kind,
-        'ade_m': ade.to_json(),
-        'failed': failures.to_json(),
-    }
+def _base_json(base: _Measured, seed: int) -> dict[str, Any]:
+    found: dict[str, Any] = {'planner': None, 'baselines': {}, 'driving_score': None}
+    if base.predictions:
+        found |= score(base.predictions, BASE, seed=seed).to_json()
+    if base.drives is not None:
+        found['driving_score'] = figure_to_json(base.drives.driving_score)
+    return found
 
 
-def ablation_table(base_m: float, rows: list[dict[str, Any]]) -> str:
-    """Format the variants: error, change with its interval, chance, failures."""
+def _compared(base: _Measured, other: _Measured, seed: int) -> dict[str, Any]:
+    row: dict[str, Any] = {'name': other.variant.name, 'kind': other.variant.kind}
+    row |= {'ade_m': None, 'failed': None, 'driving_score': None}
+    if base.predictions:
+        before, after, failed, scenes = errors_of(base.predictions, other.predictions)
+        row['ade_m'] = compare(before, after, scenes, seed=seed).to_json()
+        row['failed'] = compare(failed[:, 0], failed[:, 1], scenes, seed=seed).to_json()
+    if base.drives is not None:
+        from emma_planner.runs.drive_ablation import compare_scores
+
+        row['driving_score'] = compare_scores(base.drives, other.drives, seed).to_json()
+    return row
+
+
+def ablation_table(base: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Format the variants: error, change with its interval, chance, failures; driving score."""
+    parts = []
+    if base['planner'] is not None:
+        parts.append(_table('ADE [m]', base['planner']['ade_m'], rows, 'ade_m', 2))
+    if base['driving_score'] is not None:
+        parts.append(_table('score', base['driving_score'], rows, 'driving_score', 1))
+    parts.append(
+        'masked: inputs are changed, the model is asked all the same; removed: not asked for\n'
+        'change: mean over what both have; p: sign-flip permutation over scenes'
+    )
+    return '\n\n'.join(parts)
+
+
+def _table(
+    head: str, base: dict[str, Any], rows: list[dict[str, Any]], key: str, digits: int
+) -> str:
     lines = [
-        f'{"":<34}{"kind":<9}{"ADE [m]":>8}{"change (95 %)":>24}{"p":>9}{"failed":>10}',
-        f'{BASE:<34}{"":<9}{base_m:>8.2f}',
+        f'{"":<34}{"kind":<9}{head:>8}{"change (95 %)":>24}{"p":>9}{"failed":>10}',
+        f'{BASE:<34}{"":<9}{_number(base["mean"], digits):>8}',
     ]
     for row in rows:
-        ade, failed = row['ade_m'], row['failed']
-        share = failed['after']
+        found = row[key]
+        failed = row['failed']['after'] if key == 'ade_m' else None
         lines.append(
-            f'{row["name"][:33]:<34}{row["kind"]:<9}{_number(ade["after"]):>8}'
-            f'{_interval(ade["change"]):>24}{_chance(ade["p_value"]):>9}'
-            f'{"-" if share is None else f"{100 * share:.1f} %":>10}'
+            f'{row["name"][:33]:<34}{row["kind"]:<9}{_number(found["after"], digits):>8}'
+            f'{_interval(found["change"], digits):>24}{_chance(found["p_value"]):>9}'
+            f'{"-" if failed is None else f"{100 * failed:.1f} %":>10}'
         )
-    return '\n'.join(
-        [
-            *lines,
-            'masked: inputs are changed, the model is asked all the same; removed: not asked for',
-            'change: mean over the windows that both plan; p: sign-flip permutation over scenes',
-        ]
-    )
+    return '\n'.join(lines)
 
 
-def _number(value: float | None) -> str:
-    return '-' if value is None or not math.isfinite(value) else f'{value:.2f}'
+def _number(value: float | None, digits: int) -> str:
+    return '-' if value is None or not math.isfinite(value) else f'{value:.{digits}f}'
 
 
-def _interval(figure: dict[str, Any]) -> str:
+def _interval(figure: dict[str, Any], digits: int) -> str:
     if figure['mean'] is None:
         return '-'
+    mean = f'{figure["mean"]:+.{digits}f}'
     if figure['low'] is None:
-        return f'{figure["mean"]:+.2f}'
-    return f'{figure["mean"]:+.2f} ({figure["low"]:+.2f} {figure["high"]:+.2f})'
+        return mean
+    return f'{mean} ({figure["low"]:+.{digits}f} {figure["high"]:+.{digits}f})'
 
 
 def _chance(value: float | None) -> str:

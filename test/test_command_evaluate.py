@@ -264,3 +264,31 @@ def test_a_set_of_ones_own_is_taken(data, tmp_path, emma):
     assert emma('ablate', data, *BASELINE, *options)[0] == 0
     found = json.loads((tmp_path / 'run/ablations.json').read_text())
     assert [row['name'] for row in found['variants']] == ['image_blank', 'noise:2+blur:1']
+
+
+@pytest.mark.sim
+def test_variants_are_driven_scenario_by_scenario(tmp_path, emma):
+    pytest.importorskip('metadrive')
+    options = ('--drive', 'val:0-1', '--set', 'deadline_s=1.0', '--density', '0', '--camera')
+    status, out, err = emma(
+        'ablate', *options, '64x36', *BASELINE, '--variants', 'history_zero', '--out',
+        tmp_path / 'run',
+    )  # fmt: skip
+    assert (status, err) == (0, [])
+    found = json.loads((tmp_path / 'run/ablations.json').read_text())
+    assert found['base']['planner'] is None
+    assert found['base']['driving_score']['n'] == 2
+    (row,) = found['variants']
+    assert row['driving_score']['change']['mean'] == 0.0  # it stands, told or not
+    assert row['ade_m'] is None
+    assert (tmp_path / 'run/drives/history_zero/scores.json').exists()
+    assert 'score' in out
+
+
+def test_nothing_to_plan_and_nothing_to_drive_is_said(tmp_path, emma):
+    status, _, (line,) = emma('ablate', *BASELINE, '--out', tmp_path)
+    assert status == 2
+    assert 'need an INPUT or --drive, got none' in line
+    status, _, (line,) = emma('ablate', '--drive', '0-3', '--out', tmp_path)
+    assert status == 2
+    assert 'need SPLIT:A-B, as val:0-9, got 0-3' in line

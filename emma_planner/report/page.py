@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,21 @@ from emma_planner.evaluation.metrics import HORIZONS_S, Summary, displacement
 from emma_planner.evaluation.open_loop import blocks, predicted_and_truth
 from emma_planner.intervals import mean_figures
 from emma_planner.planning.types import DT_S, NUM_STEPS
+from emma_planner.report.ablations import shown_ablation
 from emma_planner.report.charts import (
     Line,
     bar_chart,
-    interval_chart,
     line_chart,
     stacked_chart,
 )
 from emma_planner.report.closed_loop import shown_drives
 from emma_planner.report.gallery import errors_of, gallery
-from emma_planner.report.results import Ablation, Drives, ReportError, Results, Run
+from emma_planner.report.results import Drives, ReportError, Results, Run
 from emma_planner.resources import config_path
 
 TEMPLATE = 'report/page.html.jinja'
 SPEED_EDGES_MPS = (0.0, 0.5, 3.0, 6.0, 9.0, 12.0, math.inf)
 CURVATURE_EDGES_1PM = (0.0, 0.002, 0.01, 0.03, 0.1, math.inf)
-_SEVERITY = re.compile(r'(\w+):(\d)')
 CONVENTIONS = ('at_horizon', 'averaged', 'window')
 
 
@@ -52,7 +49,7 @@ def write_report(
         runs=[_run(run) for run in results.runs],
         compared=_compared(results.runs),
         drives=[_drives(drives) for drives in results.drives],
-        ablations=[_ablation(ablation) for ablation in results.ablations],
+        ablations=[shown_ablation(ablation) for ablation in results.ablations],
         horizons=HORIZONS_S,
         conventions=[(name, name.replace('_', ' ')) for name in CONVENTIONS],
     )
@@ -216,69 +213,9 @@ def _drives(drives: Drives) -> dict[str, Any]:
     }
 
 
-def _ablation(ablation: Ablation) -> dict[str, Any]:
-    rows = [row for row in ablation.variants if row['ade_m']['after'] is not None]
-    plain = [row for row in rows if not _SEVERITY.fullmatch(row['name'])]
-    curves: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
-    for row in rows:
-        if found := _SEVERITY.fullmatch(row['name']):
-            curves[found[1]].append((int(found[2]), row))
-    base = ablation.base['planner']
-    bars = ''
-    if plain:
-        changes = [row['ade_m']['change'] for row in plain]
-        bars = interval_chart(
-            [f'{row["name"]} ({row["kind"]})' for row in plain],
-            *[[_or_nan(change[key]) for change in changes] for key in ('mean', 'low', 'high')],
-            x_label='change of ADE [m]',
-        )
-    references = {
-        name: summary['ade_m']['mean'] for name, summary in ablation.base['baselines'].items()
-    }
-    best = min(references, key=lambda name: references[name]) if references else ''
-    return {
-        'folder': ablation.folder.name,
-        'planner': base['name'],
-        'base': base['ade_m']['mean'],
-        'bars': bars,
-        'curves': _curves(curves, base, best, references),
-        'rows': ablation.variants,
-    }
-
-
-def _curves(
-    curves: dict[str, list[tuple[int, dict[str, Any]]]],
-    base: dict[str, Any],
-    best: str,
-    references: dict[str, float],
-) -> list[str]:
-    """A chart for each fault: error over its severity, beside the best baseline."""
-    charts = []
-    for name, found in curves.items():
-        levels = [0, *[level for level, _ in sorted(found, key=lambda item: item[0])]]
-        rows = [row for _, row in sorted(found, key=lambda item: item[0])]
-        start = base['ade_m']['mean']
-        means = [start, *[start + row['ade_m']['change']['mean'] for row in rows]]
-        ends = [
-            [start, *[start + _or_nan(row['ade_m']['change'][key]) for row in rows]]
-            for key in ('low', 'high')
-        ]
-        lines = [Line(base['name'], levels, means, ends[0], ends[1])]
-        if best:
-            lines.append(Line(best, [0, levels[-1]], [references[best]] * 2, is_reference=True))
-        charts.append(
-            line_chart(lines, x_label='severity', y_label='ADE [m]', title=name.replace('_', ' '))
-        )
-    return charts
-
-
 def _percent(value: float) -> float:
     return 100.0 * value
 
 
 def _scaled(value: float | None, factor: float) -> float:
     return math.nan if value is None else factor * value
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
