@@ -2,7 +2,7 @@
 
 Ross, Gordon, Bagnell, A reduction of imitation learning and structured prediction to no-regret
 online learning (AISTATS 2011): the learner meets the situations that it brings about itself.
-Where it would stand for ever or has left the road, the expert takes over for a while (Kelly et
+Where it would stand for ever, or leaves its road or its route, the expert takes over for a while (Kelly et
 al., HG-DAgger, ICRA 2019), so that a drive goes on to situations that have not been met yet.
 """
 
@@ -28,6 +28,8 @@ from emma_planner.simulation.observation import Observation, VehicleShape
 
 LOST_M = 5.0
 """Farther from its route nobody can say how to go on."""
+ASTRAY_M = 3.0
+"""Who is farther from its route is about to be lost."""
 STUCK_S = 3.0
 """Who stands this long while the expert would drive is stuck."""
 STANDS_MPS = 0.3
@@ -65,7 +67,8 @@ class Pilot:
             self._stuck_ns = now_ns
         waited_ns = 0 if self._stuck_ns is None else now_ns - self._stuck_ns
         is_stuck = waited_ns >= STUCK_S * NS_PER_S
-        if not (is_stuck or not now.truth.lane.on_road):
+        is_astray = not now.truth.lane.on_road or abs(now.truth.route_d_m) > ASTRAY_M
+        if not (is_stuck or is_astray):
             return False
         self._stuck_ns = None
         self._helped_until_ns = now_ns + round(HELP_S * NS_PER_S)
