@@ -6,11 +6,12 @@ import json
 import time
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from emma_planner.config import SHIPPED, PlannerConfig
 from emma_planner.models import load_model, shipped_model
 from emma_planner.planning.baselines import BASELINES, BaselinePlanner
-from emma_planner.planning.chat import ModelError
+from emma_planner.planning.chat import ChatModel, ModelError
 from emma_planner.planning.checks import PlausibilityLimits
 from emma_planner.planning.fallback import PathKeeper
 from emma_planner.planning.history import HistoryLimits
@@ -47,10 +48,32 @@ def planner_of_process(config: PlannerConfig) -> Planner:
     return build_planner(config)
 
 
-def _unchanged(config: PlannerConfig) -> Planner:
+def local_model(config: PlannerConfig) -> tuple[Planner, Any]:
+    """Return a planner without a variant, and its model in this process.
+
+    :returns: planner, and a ``TransformersModel``; None for a baseline or a server
+    :raises ModelError: the model cannot be loaded or reached
+    """
     if config.planner in BASELINES:
-        return BaselinePlanner(config.planner)
+        return BaselinePlanner(config.planner), None
     model = load_model(config)
+    return _emma_planner(model, config), model if hasattr(model, 'processor') else None
+
+
+def _unchanged(config: PlannerConfig) -> Planner:
+    planner, model = local_model(config)
+    if not config.attack:
+        return planner
+    if model is None:
+        raise ModelError(
+            f'attack {config.attack}: need a model in this process, got {planner.name}'
+        )
+    from emma_planner.models.attacked_planner import AttackedPlanner
+
+    return AttackedPlanner(planner, model, config.attack, config.attack_size)
+
+
+def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
     options = EmmaOptions(
         use_reasoning=config.use_reasoning,
         told=Told(history=config.use_history, command=config.use_command),

@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_drive(commands)
     _add_evaluate(commands)
     _add_ablate(commands)
+    _add_saliency(commands)
     _add_report(commands)
     _add_dataset(commands)
     _add_model(commands)
@@ -205,6 +206,35 @@ def _add_ablate(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_source(ablate)
     _add_common(ablate)
     _add_scale(ablate)
+
+
+def _add_saliency(commands: argparse._SubParsersAction[_Parser]) -> None:
+    saliency = commands.add_parser(
+        'saliency',
+        help='draw where a planner looks',
+        description='Draw over pictures how far the plan moves when a part is covered '
+        '(occlusion), or how much each pixel moves the likelihood of the plan (gradient, for a '
+        'model in this process).',
+    )
+    saliency.add_argument('inputs', type=Path, nargs='+', metavar='INPUT', help='what to plan')
+    saliency.add_argument(
+        '--kinds',
+        type=lambda text: text.split(','),
+        default=['occlusion', 'gradient'],
+        metavar='KIND,...',
+        help='occlusion, gradient (default both)',
+    )
+    saliency.add_argument(
+        '--windows', type=positive_count, default=6, help='how many windows (default 6)'
+    )
+    saliency.add_argument(
+        '--out',
+        type=Path,
+        default=Path('out/saliency'),
+        help='output folder (default out/saliency)',
+    )
+    _add_source(saliency)
+    _add_common(saliency)
 
 
 def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:

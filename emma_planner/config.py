@@ -103,6 +103,14 @@ class PlannerConfig(Parameters):
     variant: str = parameter(
         '', "changes of the inputs for tests of a planner, as 'image_blank' or 'fog:3+noise:1'"
     )
+    attack: str = parameter(
+        '',
+        'change the picture against the local model before each plan, to test it',
+        choices=('', 'fgsm', 'pgd'),
+    )
+    attack_size: int = parameter(
+        4, 'largest change of a pixel by an attack, of 255', unit='1', low=1, high=255
+    )
     reason_tokens: int = parameter(
         96, 'token budget of the chain of thought', unit='tokens', low=1, high=4096
     )

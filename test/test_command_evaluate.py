@@ -292,3 +292,33 @@ def test_nothing_to_plan_and_nothing_to_drive_is_said(tmp_path, emma):
     status, _, (line,) = emma('ablate', '--drive', '0-3', '--out', tmp_path)
     assert status == 2
     assert 'need SPLIT:A-B, as val:0-9, got 0-3' in line
+
+
+def test_where_a_planner_looks_is_drawn(data, tmp_path, emma):
+    options = ('--kinds', 'occlusion', '--windows', '2', '--out', tmp_path / 'run')
+    status, out, _ = emma('saliency', data, *BASELINE, *options)
+    assert status == 0
+    found = json.loads((tmp_path / 'run/saliency.json').read_text())
+    assert len(found['pictures']) == 2
+    assert np.array(found['pictures'][0]['heat']).shape == (6, 11)
+    assert not np.any(found['pictures'][0]['heat'])  # a baseline looks at nothing
+    assert (tmp_path / 'run' / found['pictures'][0]['picture']).exists()
+    assert '2 pictures' in out
+    page = tmp_path / 'page.html'
+    assert emma('report', tmp_path / 'run', '--out', page)[0] == 0
+    assert 'Where it looks: constant-action' in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ('kinds', 'status', 'message'),
+    [
+        ('gradient', 1, 'gradient: need a model in this process, got a baseline or a server'),
+        ('look', 2, '--kinds: need occlusion, gradient, got look'),
+    ],
+)
+def test_a_kind_of_saliency_that_cannot_be_is_said(data, tmp_path, emma, kinds, status, message):
+    found, _, (line,) = emma(
+        'saliency', data, *BASELINE, '--kinds', kinds, '--out', tmp_path / 'run'
+    )
+    assert found == status
+    assert message in line

@@ -118,8 +118,7 @@ class TransformersModel:
 
     def start(self, frames: Sequence[CameraFrame], *, seed: int = 0) -> TransformersChat:
         """Open a conversation; see :class:`ChatModel`."""
-        images = [_image(frame.rgb, self.max_size_px) for frame in frames]
-        return TransformersChat(self, images, seed)
+        return TransformersChat(self, to_images(self, frames), seed)
 
     def has_tokens(self, tokens: Sequence[str]) -> bool:
         """Whether each string is one token of the vocabulary."""
@@ -150,6 +149,11 @@ class TransformersModel:
             # Tokenised behind a word, not as the start of a text, where some add a space.
             return list(ids[len(before_ids) :])
         return list(tokenizer(after, add_special_tokens=False)['input_ids'])
+
+
+def to_images(owner: TransformersModel, frames: Sequence[CameraFrame]) -> list[Image.Image]:
+    """Return the pictures as the model's processor takes them."""
+    return [_image(frame.rgb, owner.max_size_px) for frame in frames]
 
 
 class TransformersChat:

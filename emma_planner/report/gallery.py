@@ -85,6 +85,17 @@ def jpeg_url(rgb: ByteArray) -> str:
     return f'data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}'
 
 
+def read_picture(path: Path) -> ByteArray | None:
+    """Return ``(H, W, 3)``, None where there is no picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert('RGB'))
+    except OSError:
+        return None
+
+
 def _of_different_scenes(
     predictions: Sequence[Prediction], order: Sequence[int], used: set[int]
 ) -> list[int]:
@@ -123,17 +134,10 @@ def _from_origin(poses: FloatArray) -> FloatArray:
 
 def _picture(item: Prediction) -> str:
     """Draw on the picture where its camera is known; else show it as it is."""
-    from PIL import Image
-
-    path = Path(item.image)
-    if not item.image or not path.is_file():
+    rgb = read_picture(Path(item.image)) if item.image else None
+    if rgb is None:
         return ''
-    try:
-        with Image.open(path) as picture:
-            rgb = np.asarray(picture.convert('RGB'))
-    except OSError:
-        return ''
-    camera, poses = _camera_of(path, rgb), item.poses
+    camera, poses = _camera_of(Path(item.image), rgb), item.poses
     if camera is None or poses is None or not np.isfinite(poses).all():
         return jpeg_url(rgb)
     truth = item.truth[np.isfinite(item.truth).all(axis=1)]

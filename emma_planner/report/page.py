@@ -23,8 +23,8 @@ from emma_planner.report.charts import (
     stacked_chart,
 )
 from emma_planner.report.closed_loop import shown_drives
-from emma_planner.report.gallery import errors_of, gallery
-from emma_planner.report.results import Drives, ReportError, Results, Run
+from emma_planner.report.gallery import errors_of, gallery, jpeg_url, read_picture
+from emma_planner.report.results import Drives, ReportError, Results, Run, Saliency
 from emma_planner.resources import config_path
 
 TEMPLATE = 'report/page.html.jinja'
@@ -41,7 +41,7 @@ def write_report(
     :param about: what is said of the report at its top, as commit and machine
     :raises ReportError: there is nothing to report, or it cannot be written
     """
-    if not (results.runs or results.drives or results.ablations):
+    if not any(vars(results).values()):
         raise ReportError('need results to report, got none')
     text = _render(
         title=title,
@@ -50,6 +50,7 @@ def write_report(
         compared=_compared(results.runs),
         drives=[_drives(drives) for drives in results.drives],
         ablations=[shown_ablation(ablation) for ablation in results.ablations],
+        saliency=[_saliency(saliency) for saliency in results.saliency],
         horizons=HORIZONS_S,
         conventions=[(name, name.replace('_', ' ')) for name in CONVENTIONS],
     )
@@ -211,6 +212,16 @@ def _drives(drives: Drives) -> dict[str, Any]:
         'figures': figures,
         'shown': shown_drives(drives.folder, scores['drives']),
     }
+
+
+def _saliency(saliency: Saliency) -> dict[str, Any]:
+    shown = []
+    for row in saliency.pictures:
+        rgb = read_picture(saliency.folder / row['picture'])
+        if rgb is not None:
+            title = f'{row["kind"]}: {row["scene"]} at {row["stamp_ns"] / 1e9:.1f} s'
+            shown.append((title, jpeg_url(rgb)))
+    return {'planner': saliency.planner, 'folder': saliency.folder.name, 'shown': shown}
 
 
 def _percent(value: float) -> float:

@@ -11,7 +11,7 @@ from emma_planner.evaluation.open_loop import Scores, score
 from emma_planner.evaluation.predictions import Prediction, PredictionError
 from emma_planner.runs.run_folder import is_run, read_run
 
-ABLATIONS, DRIVES = 'ablations.json', 'scores.json'
+ABLATIONS, DRIVES, SALIENCY = 'ablations.json', 'scores.json', 'saliency.json'
 
 
 class ReportError(Exception):
@@ -50,12 +50,22 @@ class Ablation:
 
 
 @dataclass(frozen=True, eq=False)
+class Saliency:
+    """Pictures of where a planner looks: saliency.json."""
+
+    folder: Path
+    planner: str
+    pictures: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
 class Results:
     """All that goes into a report."""
 
     runs: list[Run]
     drives: list[Drives]
     ablations: list[Ablation]
+    saliency: list[Saliency]
 
 
 def read_results(folders: list[Path], seed: int = 0) -> Results:
@@ -63,19 +73,22 @@ def read_results(folders: list[Path], seed: int = 0) -> Results:
 
     :raises ReportError: one is none of a run, of ablations or of drives, or is empty
     """
-    results = Results([], [], [])
+    results = Results([], [], [], [])
     for folder in folders:
         if is_run(folder):
             results.runs.append(_run(folder, seed))
         elif (folder / ABLATIONS).is_file():
             values = _json(folder / ABLATIONS)
             results.ablations.append(Ablation(folder, values['base'], values['variants']))
+        elif (folder / SALIENCY).is_file():
+            values = _json(folder / SALIENCY)
+            results.saliency.append(Saliency(folder, values['planner'], values['pictures']))
         elif (folder / DRIVES).is_file():
             results.drives.append(Drives(folder, _json(folder / DRIVES)))
         else:
             raise ReportError(
-                f'{folder}: need a folder of emma evaluate, ablate or drive, got none of '
-                f'run.json, {ABLATIONS}, {DRIVES}'
+                f'{folder}: need a folder of emma evaluate, ablate, saliency or drive, got none '
+                f'of run.json, {ABLATIONS}, {SALIENCY}, {DRIVES}'
             )
     return results
 

@@ -2,8 +2,8 @@
 
 Ross, Gordon, Bagnell, A reduction of imitation learning and structured prediction to no-regret
 online learning (AISTATS 2011): the learner meets the situations that it brings about itself.
-Where it would stand for ever, or leaves its road or its route, the expert takes over for a while (Kelly et
-al., HG-DAgger, ICRA 2019), so that a drive goes on to situations that have not been met yet.
+Where it would stand for ever, or leaves its road or its route, the expert takes over for a while
+(Kelly et al., HG-DAgger, ICRA 2019), so that a drive goes on to situations not met yet.
 """
 
 from __future__ import annotations

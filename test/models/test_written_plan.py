@@ -1,0 +1,110 @@
+"""Gradients and attacks on a model of random weights: of the picture, bounded, and against it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip('torch')
+
+import torch
+from training.test_small_model import TINY
+
+from emma_planner.assemble import build_planner, local_model
+from emma_planner.config import PlannerConfig
+from emma_planner.models.untrained import build_untrained
+from emma_planner.models.written_plan import as_seen, attacked, gradient_saliency
+from emma_planner.planning.chat import ModelError
+from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
+from emma_planner.training.build_model import init_model
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp('written') / 'model'
+    init_model(path, replace(TINY, image_px=(192, 352)))
+    return path
+
+
+@pytest.fixture(scope='module')
+def given():
+    rgb = np.random.default_rng(0).integers(0, 255, (72, 128, 3), dtype=np.uint8)
+    history = EgoHistory(0, np.full(10, 5.0), np.zeros(10), Pose(0, 0, 0), 'map')
+    return PlannerInput((CameraFrame(0, 'front', rgb),), history, 'turn left')
+
+
+@pytest.fixture(scope='module')
+def planned(folder, given):
+    planner, owner = local_model(PlannerConfig(model=str(folder), reason_tokens=12))
+    return planner, owner, planner.plan(given)
+
+
+def test_every_pixel_has_its_share_and_the_model_is_not_touched(planned, given):
+    _, owner, plan = planned
+    before = {name: value.clone() for name, value in owner.model.state_dict().items()}
+    heat = gradient_saliency(owner, given.frames, plan)
+    assert heat.shape == (192, 352)
+    assert heat.max() == pytest.approx(1.0)
+    assert (heat > 0.0).mean() > 0.5
+    after = owner.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert all(parameter.grad is None for parameter in owner.model.parameters())
+
+
+def test_the_picture_as_it_is_seen_gives_the_same_plan(planned, given):
+    planner, owner, plan = planned
+    seen = as_seen(owner, given.frames)
+    assert seen.shape == (192, 352, 3)
+    again = planner.plan(replace(given, frames=(replace(given.frames[0], rgb=seen),)))
+    assert again.replies[:1] == plan.replies[:1]
+
+
+@pytest.mark.parametrize('kind', ['fgsm', 'pgd'])
+@pytest.mark.parametrize('size_px', [1, 8])
+def test_an_attack_changes_no_pixel_by_more_than_it_may(planned, given, kind, size_px):
+    _, owner, plan = planned
+    rgb = attacked(owner, given.frames, plan, kind=kind, size_px=size_px)
+    apart = np.abs(rgb.astype(int) - as_seen(owner, given.frames).astype(int))
+    assert apart.max() == size_px
+    assert apart.mean() > 0.3 * size_px
+
+
+def _loss(owner, given, plan, rgb):
+    from emma_planner.models import written_plan as module
+
+    frames = (replace(given.frames[0], rgb=rgb),)
+    inputs, written = module._conversation(owner, frames, plan)
+    with torch.no_grad():
+        logits = owner.model(**inputs, use_cache=False).logits
+    labels = inputs['input_ids'][:, 1:][written[:, 1:]]
+    return float(torch.nn.functional.cross_entropy(logits[:, :-1][written[:, 1:]], labels))
+
+
+def test_an_attack_makes_the_plan_unlikelier_and_more_steps_more_so(planned, given):
+    _, owner, plan = planned
+    clean = _loss(owner, given, plan, as_seen(owner, given.frames))
+    fgsm, pgd = (
+        _loss(owner, given, plan, attacked(owner, given.frames, plan, kind=kind, size_px=8))
+        for kind in ('fgsm', 'pgd')
+    )
+    assert clean < fgsm < pgd
+
+
+def test_an_attack_is_a_parameter_of_the_planner(folder, given):
+    config = PlannerConfig(model=str(folder), reason_tokens=12, attack='fgsm', attack_size=8)
+    planner = build_planner(config)
+    plan = planner.plan(given)
+    assert plan.replies
+    assert planner.name == build_planner(replace(config, attack='')).name
+    with pytest.raises(ModelError, match='attack pgd: need a model in this process'):
+        build_planner(PlannerConfig(planner='constant-action', attack='pgd'))
+
+
+def test_a_model_that_takes_no_picture_as_such_is_named(tmp_path, given):
+    build_untrained(tmp_path / 'base', 'qwen3_vl')
+    planner, owner = local_model(PlannerConfig(model=str(tmp_path / 'base'), reason_tokens=8))
+    plan = planner.plan(given)
+    with pytest.raises(ModelError, match=r'need a model that takes one picture as \(1, 3, H, W\)'):
+        gradient_saliency(owner, given.frames, plan)
