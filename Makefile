@@ -63,7 +63,9 @@ emma-small: $(READY)
 	@$(BIN)/emma dataset build --seeds 512-639 --disturbed 0 --pilot out/emma-small/sft/model \
 	  --workers $(WORKERS) --out out/ds/own
 	@$(BIN)/emma train config/training/dagger.yaml
-	@$(BIN)/emma model export out/emma-small/dagger/model models/emma-small
+	@rm -rf out/emma-small/shipped
+	@$(BIN)/emma model export out/emma-small/dagger/model out/emma-small/shipped
+	@cp out/emma-small/shipped/* models/emma-small/
 
 simulator:
 	@.ci/setup-simulator "$(HOME)/.cache/emma_planner/simulator"

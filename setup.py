@@ -34,6 +34,7 @@ EXTRAS = {
     'eval': ['nuscenes-devkit>=1.1.11'],
     'report': ['matplotlib>=3.6', 'jinja2>=3.0', 'pillow>=9.0', OPENCV],
     'scale': ['ray>=2.9'],
+    'tune': ['torchao>=0.10'],
     'dev': [
         'pytest>=7.4',
         'pytest-timeout>=2.1',

@@ -347,6 +347,19 @@ def _add_model(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     init.add_argument('folder', type=Path, metavar='FOLDER', help='where it is written')
     init.add_argument('--seed', type=int, default=0, help='of the weights (default 0)')
+    prune = actions.add_parser(
+        'prune',
+        help='write a smaller checkpoint',
+        description='Write a checkpoint without the weakest neurons of its feed-forward layers '
+        '(smaller, faster), or with the smallest weights at 0. Train it on; measure it with '
+        'emma ablate --variants model=FOLDER.',
+    )
+    prune.add_argument('model', type=Path, metavar='MODEL', help='checkpoint folder')
+    prune.add_argument('folder', type=Path, metavar='FOLDER', help='where it is written')
+    prune.add_argument('--share', type=share, default=0.25, help='what goes (default 0.25)')
+    prune.add_argument(
+        '--kind', choices=('neurons', 'weights'), default='neurons', help='(default neurons)'
+    )
     export = actions.add_parser(
         'export',
         help='write a checkpoint in half precision',

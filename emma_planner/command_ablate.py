@@ -137,6 +137,7 @@ def _plan(
 
 def _base_json(base: _Measured, seed: int) -> dict[str, Any]:
     found: dict[str, Any] = {'planner': None, 'baselines': {}, 'driving_score': None}
+    found['total_ms'] = median_ms(base.predictions)
     if base.predictions:
         found |= score(base.predictions, BASE, seed=seed).to_json()
     if base.drives is not None:
@@ -146,11 +147,12 @@ def _base_json(base: _Measured, seed: int) -> dict[str, Any]:
 
 def _compared(base: _Measured, other: _Measured, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {'name': other.variant.name, 'kind': other.variant.kind}
-    row |= {'ade_m': None, 'failed': None, 'driving_score': None}
+    row |= {'ade_m': None, 'failed': None, 'driving_score': None, 'total_ms': None}
     if base.predictions:
         before, after, failed, scenes = errors_of(base.predictions, other.predictions)
         row['ade_m'] = compare(before, after, scenes, seed=seed).to_json()
         row['failed'] = compare(failed[:, 0], failed[:, 1], scenes, seed=seed).to_json()
+        row['total_ms'] = median_ms(other.predictions)
     if base.drives is not None:
         from emma_planner.runs.drive_ablation import compare_scores
 
@@ -158,11 +160,18 @@ def _compared(base: _Measured, other: _Measured, seed: int) -> dict[str, Any]:
     return row
 
 
+def median_ms(predictions: list[Prediction]) -> float | None:
+    """Return the median time of a plan, None where none was measured."""
+    took = sorted(item.latency.total_ms for item in predictions if item.latency.total_ms > 0.0)
+    return took[len(took) // 2] if took else None
+
+
 def ablation_table(base: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Format the variants: error, change with its interval, chance, failures; driving score."""
     parts = []
     if base['planner'] is not None:
-        parts.append(_table('ADE [m]', base['planner']['ade_m'], rows, 'ade_m', 2))
+        start = {**base['planner']['ade_m'], 'total_ms': base['total_ms']}
+        parts.append(_table('ADE [m]', start, rows, 'ade_m', 2))
     if base['driving_score'] is not None:
         parts.append(_table('score', base['driving_score'], rows, 'driving_score', 1))
     parts.append(
@@ -176,16 +185,19 @@ def _table(
     head: str, base: dict[str, Any], rows: list[dict[str, Any]], key: str, digits: int
 ) -> str:
     lines = [
-        f'{"":<34}{"kind":<9}{head:>8}{"change (95 %)":>24}{"p":>9}{"failed":>10}',
-        f'{BASE:<34}{"":<9}{_number(base["mean"], digits):>8}',
+        f'{"":<32}{"kind":<9}{head:>8}{"change (95 %)":>24}{"p":>9}{"failed":>9}{"ms":>7}',
+        f'{BASE:<32}{"":<9}{_number(base["mean"], digits):>8}{"":>42}'
+        f'{_number(base.get("total_ms"), 0):>7}',
     ]
     for row in rows:
         found = row[key]
-        failed = row['failed']['after'] if key == 'ade_m' else None
+        is_planned = key == 'ade_m'
+        failed = row['failed']['after'] if is_planned else None
         lines.append(
-            f'{row["name"][:33]:<34}{row["kind"]:<9}{_number(found["after"], digits):>8}'
+            f'{row["name"][:31]:<32}{row["kind"]:<9}{_number(found["after"], digits):>8}'
             f'{_interval(found["change"], digits):>24}{_chance(found["p_value"]):>9}'
-            f'{"-" if failed is None else f"{100 * failed:.1f} %":>10}'
+            f'{"-" if failed is None else f"{100 * failed:.1f} %":>9}'
+            f'{_number(row["total_ms"] if is_planned else None, 0):>7}'
         )
     return '\n'.join(lines)
 

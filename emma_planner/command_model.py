@@ -7,7 +7,7 @@ import argparse
 from emma_planner.command_options import FAILED, fail
 from emma_planner.planning.chat import ModelError
 from emma_planner.training.build_model import SmallModel, init_model
-from emma_planner.training.finished_model import export_model
+from emma_planner.training.finished_model import export_model, prune_model
 
 NAME = 'model'
 
@@ -25,6 +25,14 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.action == 'export':
             size = export_model(arguments.model, folder)
             print(f'{size / 1e6:.1f} MB of weights in {folder}')
+        elif arguments.action == 'prune':
+            before, after, gone = prune_model(
+                arguments.model, folder, arguments.kind, arguments.share
+            )
+            print(
+                f'{gone:,} weights gone or 0; {before / 1e6:.1f} MB before, '
+                f'{after / 1e6:.1f} MB in {folder}'
+            )
         else:
             count = init_model(folder, SmallModel(), seed=arguments.seed)
             print(f'{count:,} parameters in {folder}')

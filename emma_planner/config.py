@@ -83,7 +83,9 @@ class PlannerConfig(Parameters):
     server_model: str = parameter('', "model name at the server; '' takes the only one it lists")
     device: str = parameter('auto', "torch device: 'auto', 'cpu', 'cuda', 'cuda:1', ...")
     dtype: str = parameter(
-        'auto', 'weights in memory', choices=('auto', 'float32', 'bfloat16', 'float16')
+        'auto',
+        'weights in memory; int8 and float8 need torchao',
+        choices=('auto', 'float32', 'bfloat16', 'float16', 'int8', 'float8'),
     )
     num_threads: int = parameter(
         0,

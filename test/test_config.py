@@ -148,8 +148,8 @@ def test_a_value_outside_its_range_or_choices_is_refused(kind: type, item: Field
 def test_messages_name_key_need_unit_and_value(write):
     assert _error(write('rate_hz: 99.0')) == 'rate_hz: need 0.1 to 50 Hz, got 99.0'
     assert _error(write('seed: -1')) == 'seed: need 0 to 2147483647, got -1'
-    assert _error(write('dtype: int8')) == (
-        "dtype: need one of auto, float32, bfloat16, float16, got 'int8'"
+    assert _error(write('dtype: int3')) == (
+        "dtype: need one of auto, float32, bfloat16, float16, got 'int3'"
     )
 
 

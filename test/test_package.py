@@ -42,6 +42,7 @@ NO_ROSDEP_KEY = {
     'panda3d',
     'peft',
     'ray',
+    'torchao',
     'rosbags.image',
 }
 _ROS = re.compile(

@@ -20,6 +20,7 @@ from transformers.utils import logging
 import emma_planner.models.conv_tower  # noqa: F401  registers the tower with the Auto classes
 from emma_planner.models.adapters import ADAPTER, base_of, fold_in
 from emma_planner.models.processors import load_processor
+from emma_planner.models.quantization import QUANTIZED, quantize
 from emma_planner.planning.chat import ModelError
 
 UNTRAINED_KEY = 'emma_untrained'
@@ -66,7 +67,7 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
         model, report = AutoModelForImageTextToText.from_pretrained(
             source,
             config=config,
-            dtype=_DTYPES[dtype],
+            dtype=_DTYPES['float32' if dtype in QUANTIZED else dtype],
             use_safetensors=True,
             trust_remote_code=False,
             ignore_mismatched_sizes=True,  # told in the report, and refused below
@@ -76,6 +77,8 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
         _check_weights(source, report)
         _check_vocabulary(source, model, processor)
         model = model.to(target).eval()
+    if dtype in QUANTIZED:
+        quantize(model, dtype)
     _reset_generation(model)
     return Checkpoint(model, processor)
 

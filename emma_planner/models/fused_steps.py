@@ -34,6 +34,8 @@ def can_fuse(model: Any) -> bool:
     text: Any = getattr(getattr(model, 'model', None), 'language_model', None)
     if type(text) is not LlamaModel or type(model).__name__ != 'LlavaForConditionalGeneration':
         return False
+    if type(text.layers[0].mlp.down_proj.weight.data) is not torch.Tensor:
+        return False  # quantised
     config = text.config
     plain = not config.attention_bias and not config.mlp_bias and config.hidden_act == 'silu'
     rope = (getattr(config, 'rope_parameters', None) or {}).get('rope_type', 'default')

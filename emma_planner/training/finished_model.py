@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,15 @@ import numpy as np
 import torch
 
 from emma_planner.assemble import RANKING
-from emma_planner.models.checkpoints import UNTRAINED_KEY, open_checkpoint, quiet_transformers
+from emma_planner.models.checkpoints import (
+    UNTRAINED_KEY,
+    Checkpoint,
+    open_checkpoint,
+    quiet_transformers,
+)
+from emma_planner.models.pruning import prune
 from emma_planner.models.transformers_model import TransformersModel
+from emma_planner.planning.chat import ModelError
 from emma_planner.recordings.dataset import Example, write_json
 from emma_planner.training.ranking_fit import fit_ranker
 from emma_planner.training.run_state import MODEL
@@ -26,6 +34,8 @@ BESIDE = (
     'processor_config.json',
     RANKING,
 )
+KEPT = ('float32', 'bfloat16', 'float16')
+"""Precisions that a checkpoint is written in."""
 MOST_RANKED = 2000
 """Enough to learn six weights from."""
 
@@ -73,12 +83,34 @@ def export_model(folder: Path, target: Path) -> int:
 
     :raises ModelError: not a checkpoint that can be used
     """
-    checkpoint = open_checkpoint(str(folder), device='cpu', dtype='bfloat16')
+    return _write(open_checkpoint(str(folder), device='cpu', dtype='bfloat16'), folder, target)
+
+
+def prune_model(folder: Path, target: Path, kind: str, share: float) -> tuple[int, int, int]:
+    """Write a pruned checkpoint in the precision that it has.
+
+    :param kind: of :data:`emma_planner.models.pruning.KINDS`
+    :param share: what goes, 0 to below 1
+    :returns: sizes of the weights before and after [bytes], and how many are gone or 0
+    :raises ModelError: not a checkpoint that can be used, or without such layers
+    """
+    if not 0.0 <= share < 1.0:
+        raise ModelError(f'--share: need 0 to below 1, got {share:g}')
+    precision = json.loads((folder / 'config.json').read_text(encoding='utf-8')).get('dtype')
+    checkpoint = open_checkpoint(
+        str(folder), device='cpu', dtype=precision if precision in KEPT else 'float32'
+    )
+    gone = prune(checkpoint.model, kind, share)
+    before = sum(path.stat().st_size for path in folder.glob('*.safetensors'))
+    return before, _write(checkpoint, folder, target), gone
+
+
+def _write(checkpoint: Checkpoint, folder: Path, target: Path) -> int:
     with quiet_transformers():
         checkpoint.model.save_pretrained(target)
         checkpoint.processor.tokenizer.save_pretrained(target)
     copy_beside(folder, target)
-    return (target / 'model.safetensors').stat().st_size
+    return sum(path.stat().st_size for path in target.glob('*.safetensors'))
 
 
 def copy_beside(folder: Path, target: Path) -> None:
