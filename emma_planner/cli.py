@@ -248,6 +248,12 @@ def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:
     report.add_argument(
         '--out', type=Path, default=Path('out/report.html'), help='file (default out/report.html)'
     )
+    report.add_argument(
+        '--markdown',
+        type=Path,
+        metavar='FILE',
+        help='write the figures into this file too, as a README, between its marks',
+    )
     report.add_argument('--title', default='How good is the planner', help='of the page')
     report.add_argument('--commit', default='', help='said on the page (default that of the code)')
     report.add_argument('--machine', default='', help='said on the page')

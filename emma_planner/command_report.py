@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from emma_planner.command_options import FAILED, fail
+from emma_planner.report.markdown import to_markdown, write_between_marks
 from emma_planner.report.page import write_report
 from emma_planner.report.results import ReportError, read_results
 
@@ -21,10 +22,15 @@ def run(arguments: argparse.Namespace) -> int:
     """
     try:
         results = read_results(arguments.folders, arguments.seed)
-        size = write_report(arguments.out, results, title=arguments.title, about=_about(arguments))
+        about = _about(arguments)
+        size = write_report(arguments.out, results, title=arguments.title, about=about)
+        if arguments.markdown is not None:
+            write_between_marks(arguments.markdown, to_markdown(results, about))
     except ReportError as err:
         return fail(NAME, err, FAILED)
     print(f'{arguments.out}  {size / 1e6:.1f} MB')
+    if arguments.markdown is not None:
+        print(arguments.markdown)
     return 0
 
 

@@ -149,7 +149,7 @@ def test_messages_name_key_need_unit_and_value(write):
     assert _error(write('rate_hz: 99.0')) == 'rate_hz: need 0.1 to 50 Hz, got 99.0'
     assert _error(write('seed: -1')) == 'seed: need 0 to 2147483647, got -1'
     assert _error(write('dtype: int3')) == (
-        "dtype: need one of auto, float32, bfloat16, float16, got 'int3'"
+        "dtype: need one of auto, float32, bfloat16, float16, int8, float8, got 'int3'"
     )
 
 

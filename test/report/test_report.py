@@ -28,6 +28,7 @@ from emma_planner.report.charts import (
     path_chart,
     stacked_chart,
 )
+from emma_planner.report.markdown import BEGIN, END
 from emma_planner.report.results import ReportError, read_results
 
 ATTACK = '<script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -202,7 +203,10 @@ def _broken(folder):
 @pytest.mark.parametrize(
     ('make', 'message'),
     [
-        (lambda folder: None, 'need a folder of emma evaluate, ablate or drive, got none of'),
+        (
+            lambda folder: None,
+            'need a folder of emma evaluate, ablate, saliency or drive, got none',
+        ),
         (_empty, 'need a scene at least, got none'),
         (_broken, 'scores.json: need JSON'),
     ],
@@ -213,3 +217,27 @@ def test_folders_without_results_are_named(tmp_path, make, message):
         read_results([tmp_path / 'x'])
     assert main(['report', str(tmp_path / 'x'), '--out', str(tmp_path / 'r.html')]) == 1
     assert not (tmp_path / 'r.html').exists()
+
+
+def test_a_readme_gets_the_figures_between_its_marks(page, tmp_path):
+    root, readme = page.parent, tmp_path / 'README.md'
+    readme.write_text(f'before\n{BEGIN}\nold\n{END}\nafter\n')
+    folders = [str(root / name) for name in ('run', 'ablate', 'drives')]
+    options = ['--out', str(tmp_path / 'r.html'), '--commit', 'abc1234', '--machine', 'a machine']
+    command = ['report', *folders, *options, '--markdown', str(readme)]
+    assert main(command) == 0
+    text = readme.read_text()
+    assert text.startswith('before\n')
+    assert text.endswith('\nafter\n')
+    assert 'old' not in text
+    for part in ('commit abc1234, machine a machine', '| half-acceleration |', '| some-model |',
+                 '| history_zero | masked |', '3 of test'):  # fmt: skip
+        assert part in text
+    columns = [line.count('|') for line in text.splitlines() if line.startswith('|')]
+    assert set(columns) == {8, 9}
+    assert main(command) == 0
+    assert readme.read_text() == text  # once more changes nothing
+    assert 'nan' not in text
+    readme.write_text('no marks')
+    assert main(command) == 1
+    assert readme.read_text() == 'no marks'

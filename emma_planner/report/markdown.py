@@ -1,0 +1,149 @@
+"""The figures of a report as Markdown, written between two marks of a file such as a README."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emma_planner.evaluation.metrics import HORIZONS_S, Summary
+from emma_planner.intervals import Figure
+from emma_planner.report.results import Ablation, Drives, ReportError, Results, Run
+
+BEGIN, END = '<!-- results: emma report -->', '<!-- end of results -->'
+
+
+def write_between_marks(path: Path, text: str) -> None:
+    """Replace what is between the marks of a file.
+
+    :raises ReportError: the file has no marks, or cannot be written
+    """
+    try:
+        before = path.read_text(encoding='utf-8')
+        head, begin, rest = before.partition(BEGIN)
+        _, end, tail = rest.partition(END)
+        if not (begin and end):
+            raise ReportError(f'{path}: need the marks {BEGIN} and {END}, got none')
+        path.write_text(f'{head}{BEGIN}\n\n{text.strip()}\n\n{END}{tail}', encoding='utf-8')
+    except OSError as err:
+        raise ReportError(f'{path}: need a file that can be written, got {err.strerror}') from err
+
+
+def to_markdown(results: Results, about: Sequence[tuple[str, str]]) -> str:
+    """Return all figures."""
+    told = ', '.join(f'{key} {value}' for key, value in about)
+    parts = [f'Measured at {told}; `emma report` wrote this. Intervals are 95 %, over scenes.']
+    parts += [_run(run) for run in results.runs]
+    if results.drives:
+        parts.append(_drives(results.drives))
+    parts += [_ablation(ablation) for ablation in results.ablations]
+    return '\n\n'.join(parts) + '\n'
+
+
+def _run(run: Run) -> str:
+    scores = run.scores
+    own = [] if scores.planner[0] in dict(scores.baselines) else [scores.planner]
+    sources = ', '.join(run.about.get('sources', ()))
+    lines = [
+        f'**Open loop, {sources}**: {scores.planner[1].n} windows of '
+        f'{len({item.scene for item in run.predictions})} scenes; L2 averaged to the horizon [m]',
+        '',
+        '| planner | ' + ' | '.join(f'{h} s' for h in HORIZONS_S) + ' | ADE | failed |',
+        '|---' * (len(HORIZONS_S) + 3) + '|',
+    ]
+    for name, summary in [*own, *scores.baselines]:
+        failed = _percent(scores.failed) if (name, summary) in own else '0.0 %'
+        lines.append(f'| {name} | {_l2(summary)} | {_span(summary.ade, 2)} | {failed} |')
+    words = [(name, f) for name, f in scores.words if math.isfinite(f.mean)]
+    if words:
+        said = ', '.join(f'{name} {_percent_span(figure)}' for name, figure in words)
+        lines += ['', f'Said rightly: {said}.']
+    timed = dict(scores.latencies)['total']
+    if timed.n:
+        lines += ['', f'A plan takes {timed.p50_ms:.0f} ms (median), {timed.p95_ms:.0f} ms (p95).']
+    return '\n'.join(lines)
+
+
+def _l2(summary: Summary) -> str:
+    return ' | '.join(_number(figure.mean, 2) for figure in summary.averaged)
+
+
+def _drives(all_drives: Sequence[Drives]) -> str:
+    lines = [
+        '**Closed loop**',
+        '',
+        '| planner | drives | driving score | success | route completion | off the road | '
+        'collisions per km |',
+        '|---' * 7 + '|',
+    ]
+    for drives in all_drives:
+        scores = drives.scores
+        cells = [
+            _told(scores, 'driving_score', 1.0, ''),
+            _told(scores, 'success_rate', 100.0, ' %'),
+            _told(scores, 'route_completion', 1.0, ' %'),
+            _told(scores, 'off_road_rate', 100.0, ' %'),
+            _told(scores, 'collisions_per_km', 1.0, ''),
+        ]
+        which = f'{scores["num_drives"]} of {scores["split"]}'
+        name = drives.folder.name if scores['planner'] in drives.folder.name else scores['planner']
+        lines.append(f'| {name} | {which} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def _ablation(ablation: Ablation) -> str:
+    name = ablation.base['planner']['name'] if ablation.base['planner'] else 'base'
+    lines = [
+        f'**Variants of {name}** (masked: the input is changed; removed: it is not asked for)',
+        '',
+        '| variant | kind | ADE [m] | change | p | driving score | change | p |',
+        '|---' * 8 + '|',
+    ]
+    for row in ablation.variants:
+        cells = [*_changed(row['ade_m'], 2), *_changed(row['driving_score'], 1)]
+        lines.append(f'| {row["name"]} | {row["kind"]} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def _changed(found: dict[str, Any] | None, digits: int) -> list[str]:
+    if not found or found['after'] is None:
+        return ['–', '–', '–']
+    change = found['change']
+    span = _number(change['mean'], digits, sign='+')
+    if change['low'] is not None:
+        low, high = (_number(change[end], digits, sign='+') for end in ('low', 'high'))
+        span += f' ({low} to {high})'
+    p_value = found['p_value']
+    chance = '–' if p_value is None else '< 0.001' if p_value < 0.001 else f'{p_value:.3f}'
+    return [_number(found['after'], digits), span, chance]
+
+
+def _told(scores: dict[str, Any], key: str, factor: float, unit: str) -> str:
+    low, high = scores['intervals'][key]
+    mean, low, high = (
+        math.nan if value is None else factor * value for value in (scores[key], low, high)
+    )
+    return f'{_span(Figure(mean, low, high, 0), 1)}{unit}'
+
+
+def _span(figure: Figure, digits: int) -> str:
+    if not math.isfinite(figure.low):
+        return _number(figure.mean, digits)
+    low, high = (_number(value, digits) for value in (figure.low, figure.high))
+    return f'{_number(figure.mean, digits)} ({low}–{high})'
+
+
+def _percent_span(figure: Figure) -> str:
+    mean, low, high = (100.0 * value for value in (figure.mean, figure.low, figure.high))
+    return f'{_span(Figure(mean, low, high, figure.n), 1)} %'
+
+
+def _percent(value: float) -> str:
+    return f'{100.0 * value:.1f} %'
+
+
+def _number(value: float | None, digits: int, sign: str = '') -> str:
+    if value is None or not math.isfinite(value):
+        return '–'
+    return f'{value:{sign}.{digits}f}'
