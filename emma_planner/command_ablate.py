@@ -11,7 +11,7 @@ from typing import Any
 from emma_planner.command_evaluate import ERRORS, run_tasks, scene_tasks
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
 from emma_planner.config import ConfigError, PlannerConfig
-from emma_planner.evaluation.compare import compare, errors_of
+from emma_planner.evaluation.compare import compare, paired_errors
 from emma_planner.evaluation.open_loop import score
 from emma_planner.evaluation.predictions import Prediction
 from emma_planner.intervals import figure_to_json
@@ -149,7 +149,7 @@ def _compared(base: _Measured, other: _Measured, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {'name': other.variant.name, 'kind': other.variant.kind}
     row |= {'ade_m': None, 'failed': None, 'driving_score': None, 'total_ms': None}
     if base.predictions:
-        before, after, failed, scenes = errors_of(base.predictions, other.predictions)
+        before, after, failed, scenes = paired_errors(base.predictions, other.predictions)
         row['ade_m'] = compare(before, after, scenes, seed=seed).to_json()
         row['failed'] = compare(failed[:, 0], failed[:, 1], scenes, seed=seed).to_json()
         row['total_ms'] = median_ms(other.predictions)

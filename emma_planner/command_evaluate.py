@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
 from emma_planner.config import ConfigError, PlannerConfig
+from emma_planner.evaluation.manoeuvres import balanced_ade_m, by_manoeuvre
 from emma_planner.evaluation.open_loop import Scores, score
 from emma_planner.evaluation.predictions import Prediction, PredictionError, duplicates
 from emma_planner.evaluation.self_test import SelfTestError, self_test
 from emma_planner.fan_out import FanOutError, fan_out
+from emma_planner.intervals import figure_to_json, finite_or_none
 from emma_planner.planning.chat import ModelError
 from emma_planner.progress import ProgressBar
 from emma_planner.recordings.bags import BagError
@@ -150,10 +153,8 @@ def _finish(
         scored[name] = score(predictions, name, seed=config.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     about = {'complete': error is None, 'problems': problems}
-    write_json(
-        arguments.out / METRICS,
-        {**about, 'runs': [scores.to_json() for scores in scored.values()]},
-    )
+    found = [{**scores.to_json(), **_manoeuvres(runs[name])} for name, scores in scored.items()]
+    write_json(arguments.out / METRICS, {**about, 'runs': found})
     if not arguments.quiet:
         for scores in scored.values():
             print(f'{scores.table()}\n')
@@ -161,6 +162,16 @@ def _finish(
     if problems:
         return fail(NAME, f'{"; ".join(problems)}; results in {arguments.out}', FAILED)
     return 0
+
+
+def _manoeuvres(predictions: list[Prediction]) -> dict[str, Any]:
+    return {
+        'by_manoeuvre': {
+            name: {'windows': count, 'ade_m': figure_to_json(figure)}
+            for name, count, figure in by_manoeuvre(predictions)
+        },
+        'balanced_ade_m': finite_or_none(balanced_ade_m(predictions)),
+    }
 
 
 def _problems(name: str, predictions: list[Prediction]) -> list[str]:

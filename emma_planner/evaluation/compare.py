@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from emma_planner.evaluation.metrics import BoolArray
+from emma_planner.evaluation.manoeuvres import errors_of
 from emma_planner.evaluation.open_loop import blocks
 from emma_planner.evaluation.predictions import Prediction
 from emma_planner.intervals import Figure, figure_to_json, finite_or_none, mean_figures
@@ -70,7 +70,7 @@ def compare(
     )
 
 
-def errors_of(
+def paired_errors(
     base: Sequence[Prediction], variant: Sequence[Prediction]
 ) -> tuple[FloatArray, FloatArray, FloatArray, list[str]]:
     """Return errors of the same windows.
@@ -85,17 +85,9 @@ def errors_of(
         count = len(ours.keys() ^ others.keys())
         raise ValueError(f'need the same windows in both runs, got {count} in one of them alone')
     pairs = [(ours[key], others[key]) for key in sorted(ours)]
-    ades = np.array([[_ade(one), _ade(other)] for one, other in pairs]).reshape(-1, 2)
+    before, after = (errors_of([pair[k] for pair in pairs]) for k in (0, 1))
     failed = np.array([[bool(one.reason), bool(other.reason)] for one, other in pairs])
-    return ades[:, 0], ades[:, 1], failed.astype(np.float64), blocks([one for one, _ in pairs])
-
-
-def _ade(item: Prediction) -> float:
-    if item.poses is None:
-        return float('nan')
-    apart = np.linalg.norm(item.poses[:, :2] - item.truth[:, :2], axis=1)
-    known: BoolArray = np.isfinite(apart)
-    return float(apart[known].mean()) if known.any() else float('nan')
+    return before, after, failed.astype(np.float64), blocks([one for one, _ in pairs])
 
 
 def _p_value(apart: FloatArray, scenes: Sequence[str], rng: np.random.Generator) -> float:

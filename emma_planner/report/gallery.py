@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emma_planner.evaluation.metrics import ade, displacement
-from emma_planner.evaluation.open_loop import predicted_and_truth
+from emma_planner.evaluation.manoeuvres import errors_of
 from emma_planner.evaluation.predictions import Prediction
 from emma_planner.planning.kinematics import invert
 from emma_planner.planning.types import ByteArray, FloatArray, Trajectory
@@ -59,18 +58,6 @@ def gallery(predictions: Sequence[Prediction]) -> list[Shown]:
             used.add(k)
             shown.append(_shown(kind, predictions[k], float(errors[k])))
     return shown
-
-
-def errors_of(predictions: Sequence[Prediction]) -> FloatArray:
-    """Return ADE [m] of each, NaN without a trajectory or truth."""
-    found = np.full(len(predictions), np.nan)
-    for k, item in enumerate(predictions):
-        if item.poses is None:
-            continue
-        poses, truth, known = predicted_and_truth([item])
-        if known.any():
-            found[k] = ade(displacement(poses, truth), known)[0]
-    return found
 
 
 def jpeg_url(rgb: ByteArray) -> str:

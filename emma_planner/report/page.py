@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from emma_planner import __version__
+from emma_planner.evaluation.manoeuvres import balanced_ade_m, by_manoeuvre, errors_of
 from emma_planner.evaluation.metrics import HORIZONS_S, Summary, displacement
 from emma_planner.evaluation.open_loop import blocks, predicted_and_truth
 from emma_planner.intervals import mean_figures
@@ -19,11 +20,12 @@ from emma_planner.report.ablations import shown_ablation
 from emma_planner.report.charts import (
     Line,
     bar_chart,
+    interval_chart,
     line_chart,
     stacked_chart,
 )
 from emma_planner.report.closed_loop import shown_drives
-from emma_planner.report.gallery import errors_of, gallery, jpeg_url, read_picture
+from emma_planner.report.gallery import gallery, jpeg_url, read_picture
 from emma_planner.report.results import Drives, ReportError, Results, Run, Saliency
 from emma_planner.resources import config_path
 
@@ -93,6 +95,8 @@ def _run(run: Run) -> dict[str, Any]:
         'horizon': _over_horizon(run),
         'by_speed': _by_bins(run, 'speed'),
         'by_curvature': _by_bins(run, 'curvature'),
+        'by_manoeuvre': _by_manoeuvre(run),
+        'balanced': balanced_ade_m(run.predictions),
         'gallery': gallery(run.predictions),
     }  # fmt: skip
 
@@ -157,6 +161,21 @@ def _by_bins(run: Run, what: str) -> str:
         return ''
     unit = 'present speed [m/s]' if what == 'speed' else 'sharpest curvature driven [1/m]'
     return bar_chart(labels, [('ADE', means)], y_label='ADE [m]', title=f'by {unit}')
+
+
+def _by_manoeuvre(run: Run) -> str:
+    """ADE with its interval for each manoeuvre."""
+    found = [row for row in by_manoeuvre(run.predictions) if math.isfinite(row[2].mean)]
+    if not found:
+        return ''
+    figures = [figure for *_, figure in found]
+    return interval_chart(
+        [f'{name} (n={count})' for name, count, _ in found],
+        [figure.mean for figure in figures],
+        [figure.low for figure in figures],
+        [figure.high for figure in figures],
+        x_label='ADE [m]',
+    )
 
 
 def _value(item: Any, what: str) -> float:

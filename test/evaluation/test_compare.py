@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from evaluation.test_predictions import prediction, straight
 
-from emma_planner.evaluation.compare import compare, errors_of
+from emma_planner.evaluation.compare import compare, paired_errors
 from emma_planner.evaluation.open_loop import blocks, score
 from emma_planner.evaluation.self_test import SelfTestError, self_test
 
@@ -64,14 +64,14 @@ def test_errors_are_paired_by_scene_and_stamp():
                    reason='' if k else 'format')
         for k in reversed(range(4))
     ]  # fmt: skip
-    before, after, failed, scenes = errors_of(base, variant)
+    before, after, failed, scenes = paired_errors(base, variant)
     assert before == pytest.approx(np.full(4, 2.75))
     assert np.isnan(after[0])
     assert after[1:] == pytest.approx(np.zeros(3))
     assert failed.tolist() == [[0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
     assert len(set(scenes)) == 4
     with pytest.raises(ValueError, match='need the same windows in both runs, got 1'):
-        errors_of(base, variant[1:])
+        paired_errors(base, variant[1:])
 
 
 def test_of_few_scenes_parts_are_drawn_and_of_many_the_scenes():
