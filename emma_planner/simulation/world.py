@@ -63,6 +63,10 @@ class WorldError(Exception):
     """The simulator cannot run here, or is not used as it must be."""
 
 
+class RoadError(WorldError):
+    """A scenario whose road cannot be built; others can."""
+
+
 class World:
     """A road with others on it, and the ego to drive.
 
@@ -102,7 +106,7 @@ class World:
     def reset(self, scenario: Scenario, *, render: bool = False) -> Observation:
         """Build a scenario's world and return what is seen at its start.
 
-        :raises WorldError: the simulator cannot build it
+        :raises RoadError: the simulator cannot build it
         """
         self._clear()
         rng = np.random.default_rng(scenario.seed)
@@ -114,7 +118,7 @@ class World:
         except AdaptationError as err:
             self._env.close()  # with the blocks that are left over
             self._env = make_env(self.camera)
-            raise WorldError(f'{scenario.name}: {err}') from err
+            raise RoadError(f'{scenario.name}: {err}') from err
         self._ego = EgoBody(vehicle)
         self._place = self._build_place(rng)
         self._surface = RoadSurface(self._place.graph)

@@ -42,7 +42,7 @@ def datasheet(folder: Path) -> str:
             'before it, a route command, what is to be said of the scene, and the motion of the '
             'next 5 s.',
             '',
-            f'- **Source**: {_source(header)}, one example every {header.get("every_s", 0):g} s.',
+            f'- **Source**: {_source(header, len(sources))}, one example every {header.get("every_s", 0):g} s.',
             f'- **Motion**: {_motion(header)}.',
             f'- **Words**: {_words(header)}.',
             f'- **Commands**: {_shares(commands)}.',
@@ -56,10 +56,15 @@ def datasheet(folder: Path) -> str:
     )
 
 
-def _source(header: Mapping[str, Any]) -> str:
+def _source(header: Mapping[str, Any], drives: int) -> str:
     if 'bags' in header:
         return f'recordings {", ".join(header["bags"])}'
-    return f'{header["source"]}, split {header.get("split", "-")}, camera {header.get("camera")}'
+    count = len(header.get('numbers', ()))
+    without = f' ({count - drives} of {count} scenarios gave none)' if count > drives else ''
+    return (
+        f'{header["source"]}, split {header.get("split", "-")}{without}, '
+        f'camera {header.get("camera")}'
+    )
 
 
 def _motion(header: Mapping[str, Any]) -> str:

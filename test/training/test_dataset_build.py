@@ -87,3 +87,11 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     with pytest.raises(DatasetError, match='need an empty folder'):
         build_dataset(tmp_path, OPTIONS)
     assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == '["notes.txt"]'
+
+
+def test_a_scenario_whose_road_cannot_be_built_is_left_out_and_said(tmp_path):
+    folder = tmp_path / 'set'
+    options = BuildOptions('train', (673, 5), every_s=5.0, disturbed=0.0)
+    assert build_dataset(folder, options) > 0
+    assert {example.source for example in read_examples(folder)} == {'train-005'}
+    assert '1 of 2 scenarios gave none' in (folder / 'README.md').read_text()
