@@ -42,7 +42,8 @@ def datasheet(folder: Path) -> str:
             'before it, a route command, what is to be said of the scene, and the motion of the '
             'next 5 s.',
             '',
-            f'- **Source**: {_source(header, len(sources))}, one example every {header.get("every_s", 0):g} s.',
+            f'- **Source**: {_source(header, len(sources))}, one example every '
+            f'{header.get("every_s", 0):g} s.',
             f'- **Motion**: {_motion(header)}.',
             f'- **Words**: {_words(header)}.',
             f'- **Commands**: {_shares(commands)}.',
