@@ -62,7 +62,7 @@ def local_model(config: PlannerConfig) -> tuple[Planner, Any]:
 
 def _unchanged(config: PlannerConfig) -> Planner:
     planner, model = local_model(config)
-    if not config.attack:
+    if config.attack == 'none':
         return planner
     if model is None:
         raise ModelError(

@@ -106,9 +106,9 @@ class PlannerConfig(Parameters):
         '', "changes of the inputs for tests of a planner, as 'image_blank' or 'fog:3+noise:1'"
     )
     attack: str = parameter(
-        '',
+        'none',
         'change the picture against the local model before each plan, to test it',
-        choices=('', 'fgsm', 'pgd'),
+        choices=('none', 'fgsm', 'pgd'),
     )
     attack_size: int = parameter(
         4, 'largest change of a pixel by an attack, of 255', unit='1', low=1, high=255

@@ -97,7 +97,7 @@ def test_an_attack_is_a_parameter_of_the_planner(folder, given):
     planner = build_planner(config)
     plan = planner.plan(given)
     assert plan.replies
-    assert planner.name == build_planner(replace(config, attack='')).name
+    assert planner.name == build_planner(replace(config, attack='none')).name
     with pytest.raises(ModelError, match='attack pgd: need a model in this process'):
         build_planner(PlannerConfig(planner='constant-action', attack='pgd'))
 
