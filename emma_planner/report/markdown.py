@@ -87,7 +87,7 @@ def _drives(all_drives: Sequence[Drives]) -> str:
             _told(scores, 'collisions_per_km', 1.0, ''),
         ]
         which = f'{scores["num_drives"]} of {scores["split"]}'
-        name = drives.folder.name if scores['planner'] in drives.folder.name else scores['planner']
+        name = f'{scores["planner"]} ({drives.folder.name})'
         lines.append(f'| {name} | {which} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
 
