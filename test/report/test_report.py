@@ -230,7 +230,7 @@ def test_a_readme_gets_the_figures_between_its_marks(page, tmp_path):
     assert text.startswith('before\n')
     assert text.endswith('\nafter\n')
     assert 'old' not in text
-    for part in ('commit abc1234, machine a machine', '| half-acceleration |', '| some-model |',
+    for part in ('commit abc1234, machine a machine', '| half-acceleration |', '| some-model (drives) |',
                  '| history_zero | masked |', '3 of test'):  # fmt: skip
         assert part in text
     columns = [line.count('|') for line in text.splitlines() if line.startswith('|')]

@@ -18,6 +18,7 @@ pytest.importorskip('metadrive')
 import rclpy
 from rclpy.parameter import Parameter
 
+from emma_planner import assemble
 from emma_planner.config import PlannerConfig, update_config
 from emma_planner.recordings.plan_log import read_plan_log
 from emma_planner.replay.live import prepare_dds
@@ -33,7 +34,6 @@ from emma_planner.simulation.bridge.node_processes import (
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.config import REAL_TIME
 from emma_planner.simulation.drive import End
-from emma_planner.simulation.drives import drive_task
 from emma_planner.simulation.drives.drive_task import DriveTask, run_task
 from emma_planner.simulation.drives.drivers import follower_config
 from emma_planner.simulation.scenario import scenario_of
@@ -70,8 +70,8 @@ def context():
 def test_lock_step_over_ros_is_the_drive_of_one_process(context, tmp_path, monkeypatch):
     from looking_planner import LookingPlanner
 
-    monkeypatch.setattr(drive_task, 'build_planner', lambda config: LookingPlanner())
-    drive_task.planner_of_process.cache_clear()
+    monkeypatch.setattr(assemble, 'build_planner', lambda config: LookingPlanner())
+    assemble.planner_of_process.cache_clear()
     alone = [run_task(task) for task in _tasks(tmp_path / 'alone')]
     node = _node(None)
     try:
@@ -81,7 +81,7 @@ def test_lock_step_over_ros_is_the_drive_of_one_process(context, tmp_path, monke
             over_ros = [record for _, record in done]
     finally:
         node.close()
-        drive_task.planner_of_process.cache_clear()
+        assemble.planner_of_process.cache_clear()
     for one, other in zip(alone, over_ros, strict=True):
         assert one.poses.shape == other.poses.shape
         assert np.abs(one.poses - other.poses).max() < 1e-6
