@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from emma_planner.planning.planner import Planner
-from emma_planner.planning.types import CameraFrame, FloatArray, PlannerInput, Trajectory
+from emma_planner.planning.types import FloatArray, PlannerInput, Trajectory
 
 ROWS, COLUMNS = 6, 11
 GREY = 127
@@ -26,17 +26,16 @@ def occlusion_saliency(
     moved = np.zeros((rows, columns))
     if whole.trajectory is None:
         return moved
-    front = planner_input.frames[0]
-    height, width = front.rgb.shape[:2]
+    whole_rgb = planner_input.frames[0].rgb
+    height, width = whole_rgb.shape[:2]
     downs = np.linspace(0, height, rows + 1).round().astype(int)
     rights = np.linspace(0, width, columns + 1).round().astype(int)
     for row in range(rows):
         for column in range(columns):
-            rgb = front.rgb.copy()
+            rgb = whole_rgb.copy()
             rgb[downs[row] : downs[row + 1], rights[column] : rights[column + 1]] = GREY
-            frames = (CameraFrame(front.stamp_ns, front.name, rgb), *planner_input.frames[1:])
-            given = PlannerInput(frames, planner_input.history, planner_input.command)
-            moved[row, column] = _apart(planner.plan(given).trajectory, whole.trajectory)
+            covered = planner.plan(planner_input.with_front(rgb))
+            moved[row, column] = _apart(covered.trajectory, whole.trajectory)
     return moved
 
 

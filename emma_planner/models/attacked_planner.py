@@ -5,7 +5,7 @@ from __future__ import annotations
 from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.models.written_plan import attacked
 from emma_planner.planning.planner import Planner
-from emma_planner.planning.types import CameraFrame, Plan, PlannerInput
+from emma_planner.planning.types import Plan, PlannerInput
 
 
 class AttackedPlanner:
@@ -34,8 +34,6 @@ class AttackedPlanner:
         clean = self._planner.plan(planner_input, time_limit_s)
         if not clean.replies:
             return clean
-        front = planner_input.frames[0]
-        rgb = attacked(self._owner, (front,), clean, kind=self._kind, size_px=self._size_px)
-        frames = (CameraFrame(front.stamp_ns, front.name, rgb), *planner_input.frames[1:])
-        given = PlannerInput(frames, planner_input.history, planner_input.command)
-        return self._planner.plan(given, time_limit_s)
+        front = planner_input.frames[:1]
+        rgb = attacked(self._owner, front, clean, kind=self._kind, size_px=self._size_px)
+        return self._planner.plan(planner_input.with_front(rgb), time_limit_s)

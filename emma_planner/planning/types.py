@@ -6,7 +6,7 @@ means the ego body frame at the plan's t0. Every type validates itself; none kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -198,6 +198,11 @@ class PlannerInput:
     def stamp_ns(self) -> int:
         """t0 [ns]: the front image's stamp."""
         return self.history.stamp_ns
+
+    def with_front(self, rgb: ByteArray) -> PlannerInput:
+        """Return the same inputs with another picture ``(H, W, 3)`` of the front camera."""
+        front, *others = self.frames
+        return replace(self, frames=(replace(front, rgb=rgb), *others))
 
 
 @dataclass(frozen=True)

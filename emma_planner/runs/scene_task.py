@@ -14,7 +14,10 @@ from emma_planner.planning.planner import Planner, failed_plan
 from emma_planner.planning.types import InputError, PlannerInput
 from emma_planner.recordings.dataset import write_text
 from emma_planner.runs.open_source import SourceOptions, open_source
-from emma_planner.runs.window import Source, Window
+from emma_planner.runs.window import Window
+
+KEPT_SCENES = 256
+"""Whose windows are at hand for variants that mix situations."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,12 @@ def plan_windows(planner: Planner, windows: tuple[Window, ...]) -> Iterator[Pred
 def _planner(config: PlannerConfig, path: Path, options: SourceOptions) -> Planner:
     """Return this process's planner; a variant that mixes situations takes them of the source."""
     source = open_source(path, config, options)
-    return build_planner(config, pool=lambda number: _any(source, number))
-
-
-def _any(source: Source, number: int) -> PlannerInput:
-    """Return the inputs of some window of some scene."""
     scenes = source.scenes()
-    windows = source.windows(scenes[number % len(scenes)])
-    return windows[number // len(scenes) % len(windows)].load()
+    # asked at every plan: a recording would be read from its start each time
+    windows_of = lru_cache(maxsize=KEPT_SCENES)(source.windows)
+
+    def some(number: int) -> PlannerInput:
+        windows = windows_of(scenes[number % len(scenes)])
+        return windows[number // len(scenes) % len(windows)].load()
+
+    return build_planner(config, pool=some)

@@ -6,6 +6,8 @@ These are pseudo-ablations, as a mask is; leaving a part out of the prompt is th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -15,7 +17,6 @@ from emma_planner.variants.change import (
     Context,
     on_all_pictures,
     with_motion,
-    with_picture,
 )
 
 GREY = 127
@@ -46,12 +47,12 @@ def _low_resolution(rgb: ByteArray, _: np.random.Generator) -> ByteArray:
 
 def image_shuffled(planner_input: PlannerInput, context: Context) -> PlannerInput:
     """Show the picture of another situation."""
-    return with_picture(planner_input, context.other().frames[0].rgb)
+    return planner_input.with_front(context.other().frames[0].rgb)
 
 
 def image_frozen(planner_input: PlannerInput, context: Context) -> PlannerInput:
     """Show the first picture of the drive."""
-    return with_picture(planner_input, context.first.frames[0].rgb)
+    return planner_input.with_front(context.first.frames[0].rgb)
 
 
 def history_present(planner_input: PlannerInput, _: Context) -> PlannerInput:
@@ -73,7 +74,7 @@ def history_zero(planner_input: PlannerInput, _: Context) -> PlannerInput:
 
 def command_none(planner_input: PlannerInput, _: Context) -> PlannerInput:
     """Command to follow the lane, whatever the route."""
-    return PlannerInput(planner_input.frames, planner_input.history, 'follow lane')
+    return replace(planner_input, command='follow lane')
 
 
 def permuted(channel: str, step: int | None = None) -> Change:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emma_planner.planning.types import ByteArray, FloatArray, PlannerInput
-from emma_planner.variants.change import Change, Context, PictureChange, with_picture
+from emma_planner.variants.change import Change, Context, PictureChange
 
 SEVERITIES = (1, 2, 3, 4, 5)
 REFERENCE_PX = 224
@@ -158,7 +158,7 @@ def dropped_frames(severity: int) -> Change:
 
     def change(planner_input: PlannerInput, context: Context) -> PlannerInput:
         if context.past and context.rng.random() < _DROPPED[severity - 1]:
-            return with_picture(planner_input, context.past[-1].frames[0].rgb)
+            return planner_input.with_front(context.past[-1].frames[0].rgb)
         return planner_input
 
     return change
@@ -170,7 +170,7 @@ def late_frames(severity: int) -> Change:
     def change(planner_input: PlannerInput, context: Context) -> PlannerInput:
         known = (*context.past, planner_input)
         late = known[max(len(known) - 1 - _LATE[severity - 1], 0)]
-        return with_picture(planner_input, late.frames[0].rgb)
+        return planner_input.with_front(late.frames[0].rgb)
 
     return change
 

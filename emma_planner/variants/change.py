@@ -7,11 +7,12 @@ knows no planner. The inputs of one stamp are always changed in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
-from emma_planner.planning.types import ByteArray, CameraFrame, EgoHistory, PlannerInput
+from emma_planner.planning.types import ByteArray, FloatArray, PlannerInput
 
 
 class Context(Protocol):
@@ -41,22 +42,12 @@ Change = Callable[[PlannerInput, Context], PlannerInput]
 PictureChange = Callable[[ByteArray, np.random.Generator], ByteArray]
 
 
-def with_picture(planner_input: PlannerInput, rgb: ByteArray) -> PlannerInput:
-    """Return the inputs with another picture of the front camera."""
-    first, *others = planner_input.frames
-    frame = CameraFrame(first.stamp_ns, first.name, rgb)
-    return PlannerInput((frame, *others), planner_input.history, planner_input.command)
-
-
 def with_motion(
-    planner_input: PlannerInput,
-    speeds_mps: np.ndarray[tuple[int], np.dtype[np.float64]],
-    curvatures_1pm: np.ndarray[tuple[int], np.dtype[np.float64]],
+    planner_input: PlannerInput, speeds_mps: FloatArray, curvatures_1pm: FloatArray
 ) -> PlannerInput:
     """Return the inputs with another history; the ego is where it was."""
-    past = planner_input.history
-    history = EgoHistory(past.stamp_ns, speeds_mps, curvatures_1pm, past.ego_pose, past.frame_id)
-    return PlannerInput(planner_input.frames, history, planner_input.command)
+    history = replace(planner_input.history, speeds_mps=speeds_mps, curvatures_1pm=curvatures_1pm)
+    return replace(planner_input, history=history)
 
 
 def on_all_pictures(change: PictureChange) -> Change:
@@ -64,9 +55,8 @@ def on_all_pictures(change: PictureChange) -> Change:
 
     def changed(planner_input: PlannerInput, context: Context) -> PlannerInput:
         frames = tuple(
-            CameraFrame(frame.stamp_ns, frame.name, change(frame.rgb, context.rng))
-            for frame in planner_input.frames
+            replace(frame, rgb=change(frame.rgb, context.rng)) for frame in planner_input.frames
         )
-        return PlannerInput(frames, planner_input.history, planner_input.command)
+        return replace(planner_input, frames=frames)
 
     return changed

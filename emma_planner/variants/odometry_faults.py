@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emma_planner.planning.types import PlannerInput
+from emma_planner.planning.types import FloatArray, PlannerInput
 from emma_planner.variants.change import Change, Context, with_motion
 
 _NOISE_MPS = (0.1, 0.25, 0.5, 1.0, 2.0)
@@ -71,7 +71,5 @@ def odometry_late(severity: int) -> Change:
     return change
 
 
-def _away_from_0(
-    speeds: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _away_from_0(speeds: FloatArray) -> FloatArray:
     return np.where(np.abs(speeds) < LEAST_MPS, LEAST_MPS, speeds)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emma_planner.config import ConfigError
+from emma_planner.planning.types import NUM_HISTORY
 from emma_planner.variants import ablations, camera_faults, odometry_faults
 from emma_planner.variants.camera_faults import SEVERITIES
 from emma_planner.variants.change import Change, PictureChange, on_all_pictures
 
-NUM_STEPS = 10
 ABLATION, CAMERA, ODOMETRY, ATTACK, IMPORTANCE = (
     'ablation',
     'camera fault',
@@ -89,7 +89,7 @@ VARIANTS = {
         *(
             _plain(f'permuted_{name}_{step}', ablations.permuted(channel, step), IMPORTANCE)
             for name, channel in (('speed', 'speeds_mps'), ('curvature', 'curvatures_1pm'))
-            for step in range(NUM_STEPS)
+            for step in range(NUM_HISTORY)
         ),
     )
 }
