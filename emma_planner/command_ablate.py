@@ -12,17 +12,17 @@ from emma_planner.command_evaluate import ERRORS, run_tasks, scene_tasks
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
 from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.evaluation.compare import compare, paired_errors
-from emma_planner.evaluation.open_loop import score
+from emma_planner.evaluation.open_loop import Scores, score
 from emma_planner.evaluation.predictions import Prediction
 from emma_planner.intervals import figure_to_json
 from emma_planner.recordings.dataset import write_json
 from emma_planner.resources import ResourceError, config_path
 from emma_planner.runs.ablation import BASE, Ablation, ablations, read_sets
 from emma_planner.runs.open_source import SourceOptions
-from emma_planner.runs.run_folder import METRICS, begin_run, read_run
+from emma_planner.runs.run_folder import ABLATIONS, METRICS, begin_run, read_run
 
 NAME = 'ablate'
-RESULTS, DRIVES = 'ablations.json', 'drives'
+DRIVES = 'drives'
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,10 +62,10 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig, variants: list[Ab
     rows = [_compared(base, other, config.seed) for other in others]
     found: dict[str, Any] = {
         'complete': error is None,
-        'base': _base_json(base, config.seed),
+        'base': _base_json(base),
         'variants': rows,
     }
-    write_json(arguments.out / RESULTS, found)
+    write_json(arguments.out / ABLATIONS, found)
     if not arguments.quiet:
         print(ablation_table(found['base'], rows))
         print(f'\nresults   {arguments.out}')
@@ -81,22 +81,22 @@ class _Measured:
     """What came of one variant.
 
     :param predictions: none without inputs
+    :param scores: of them, None without
     :param drives: a ScoreSummary, None without scenarios
     """
 
     variant: Ablation
     predictions: list[Prediction]
+    scores: Scores | None
     drives: Any
 
 
 def _measure(arguments: argparse.Namespace, variant: Ablation) -> _Measured:
     """Plan and drive; what an earlier run has planned is taken from it."""
-    folder, drives = arguments.out / variant.folder, None
     predictions: list[Prediction] = []
+    scores, drives = None, None
     if arguments.inputs:
-        predictions, error = _plan(arguments, folder, variant.config)
-        if error is not None:
-            raise error
+        predictions, scores = _plan(arguments, arguments.out / variant.folder, variant.config)
     if arguments.drive:
         from emma_planner.runs.drive_ablation import DriveOptions, drive_variant
 
@@ -111,12 +111,12 @@ def _measure(arguments: argparse.Namespace, variant: Ablation) -> _Measured:
             workers=arguments.workers,
             ray_address=arguments.ray,
         )
-    return _Measured(variant, predictions, drives)
+    return _Measured(variant, predictions, scores, drives)
 
 
 def _plan(
     arguments: argparse.Namespace, folder: Path, config: PlannerConfig
-) -> tuple[list[Prediction], BaseException | None]:
+) -> tuple[list[Prediction], Scores]:
     """Plan all windows, or take those of an earlier run; score them."""
     options = SourceOptions(arguments.every, arguments.split, arguments.cameras)
     tasks = scene_tasks(folder, arguments.inputs, options, config)
@@ -128,18 +128,19 @@ def _plan(
     }
     begin_run(folder, about, overwrite=arguments.overwrite)
     error = run_tasks(tasks, arguments, label=folder.name)
+    if error is not None:
+        raise error
     name, found = read_run(folder)
-    if error is None:
-        scores = score(found, name, seed=config.seed)
-        write_json(folder / METRICS, {'complete': True, 'runs': [scores.to_json()]})
-    return found, error
+    scores = score(found, name, seed=config.seed)
+    write_json(folder / METRICS, {'complete': True, 'runs': [scores.to_json()]})
+    return found, scores
 
 
-def _base_json(base: _Measured, seed: int) -> dict[str, Any]:
+def _base_json(base: _Measured) -> dict[str, Any]:
     found: dict[str, Any] = {'planner': None, 'baselines': {}, 'driving_score': None}
     found['total_ms'] = median_ms(base.predictions)
-    if base.predictions:
-        found |= score(base.predictions, BASE, seed=seed).to_json()
+    if base.scores is not None:
+        found |= base.scores.to_json()
     if base.drives is not None:
         found['driving_score'] = figure_to_json(base.drives.driving_score)
     return found

@@ -11,7 +11,7 @@ from emma_planner.command_options import FAILED, USAGE, config_of, fail, interru
 from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.evaluation.manoeuvres import balanced_ade_m, by_manoeuvre
 from emma_planner.evaluation.open_loop import Scores, score
-from emma_planner.evaluation.predictions import Prediction, PredictionError, duplicates
+from emma_planner.evaluation.predictions import NOT_FINITE, Prediction, PredictionError, duplicates
 from emma_planner.evaluation.self_test import SelfTestError, self_test
 from emma_planner.fan_out import FanOutError, fan_out
 from emma_planner.intervals import figure_to_json, finite_or_none
@@ -165,12 +165,13 @@ def _finish(
 
 
 def _manoeuvres(predictions: list[Prediction]) -> dict[str, Any]:
+    rows = by_manoeuvre(predictions)
     return {
         'by_manoeuvre': {
             name: {'windows': count, 'ade_m': figure_to_json(figure)}
-            for name, count, figure in by_manoeuvre(predictions)
+            for name, count, figure in rows
         },
-        'balanced_ade_m': finite_or_none(balanced_ade_m(predictions)),
+        'balanced_ade_m': finite_or_none(balanced_ade_m(rows)),
     }
 
 
@@ -180,7 +181,7 @@ def _problems(name: str, predictions: list[Prediction]) -> list[str]:
     again = sum(1 for _ in duplicates(predictions))
     if again:
         found.append(f'{name}: need each stamp once in a scene, got {again} again, all scored')
-    unreadable = [item for item in predictions if item.reason == 'not_finite']
+    unreadable = [item for item in predictions if item.reason == NOT_FINITE]
     if unreadable:
         found.append(
             f'{name}: need finite predictions, got {len(unreadable)} that are not, '

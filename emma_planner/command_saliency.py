@@ -19,11 +19,11 @@ from emma_planner.progress import ProgressBar
 from emma_planner.recordings.dataset import write_json
 from emma_planner.resources import ResourceError
 from emma_planner.runs.open_source import SourceOptions, open_source
+from emma_planner.runs.run_folder import SALIENCY
 from emma_planner.runs.window import SourceError, Window
 from emma_planner.visualization.heat import draw_heat
 
 NAME = 'saliency'
-RESULTS = 'saliency.json'
 OCCLUSION, GRADIENT = 'occlusion', 'gradient'
 KINDS = (OCCLUSION, GRADIENT)
 
@@ -75,7 +75,7 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
                     }
                 )
             bar.update(float(number + 1), f'{number + 1} of {len(windows)}')
-    write_json(arguments.out / RESULTS, {'planner': planner.name, 'pictures': rows})
+    write_json(arguments.out / SALIENCY, {'planner': planner.name, 'pictures': rows})
     if not arguments.quiet:
         print(f'{len(rows)} pictures in {arguments.out}')
     return 0

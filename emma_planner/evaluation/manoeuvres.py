@@ -53,11 +53,14 @@ def by_manoeuvre(
     return found
 
 
-def balanced_ade_m(predictions: Sequence[Prediction]) -> float:
-    """Return the mean ADE [m] over manoeuvres: what a test set of equal shares would give."""
+def balanced_ade_m(rows: Sequence[tuple[str, int, Figure]]) -> float:
+    """Return the mean ADE [m] over manoeuvres: what a test set of equal shares would give.
+
+    :param rows: of :func:`by_manoeuvre`
+    """
     means = [
         figure.mean
-        for name, count, figure in by_manoeuvre(predictions)
+        for name, count, figure in rows
         if name != UNKNOWN and count >= LEAST and np.isfinite(figure.mean)
     ]
     return float(np.mean(means)) if means else float('nan')

@@ -14,7 +14,7 @@ from emma_planner import __version__
 from emma_planner.evaluation.manoeuvres import balanced_ade_m, by_manoeuvre, errors_of
 from emma_planner.evaluation.metrics import HORIZONS_S, Summary, displacement
 from emma_planner.evaluation.open_loop import blocks, predicted_and_truth
-from emma_planner.intervals import mean_figures
+from emma_planner.intervals import Figure, mean_figures
 from emma_planner.planning.types import DT_S, NUM_STEPS
 from emma_planner.report.ablations import shown_ablation
 from emma_planner.report.charts import (
@@ -76,7 +76,7 @@ def _render(**values: Any) -> str:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    scores = run.scores
+    scores, manoeuvres = run.scores, by_manoeuvre(run.predictions)
     own = scores.planner[0] not in dict(scores.baselines)
     rows = ([scores.planner] if own else []) + list(scores.baselines)
     return {
@@ -95,8 +95,8 @@ def _run(run: Run) -> dict[str, Any]:
         'horizon': _over_horizon(run),
         'by_speed': _by_bins(run, 'speed'),
         'by_curvature': _by_bins(run, 'curvature'),
-        'by_manoeuvre': _by_manoeuvre(run),
-        'balanced': balanced_ade_m(run.predictions),
+        'by_manoeuvre': _by_manoeuvre(manoeuvres),
+        'balanced': balanced_ade_m(manoeuvres),
         'gallery': gallery(run.predictions),
     }  # fmt: skip
 
@@ -163,9 +163,9 @@ def _by_bins(run: Run, what: str) -> str:
     return bar_chart(labels, [('ADE', means)], y_label='ADE [m]', title=f'by {unit}')
 
 
-def _by_manoeuvre(run: Run) -> str:
+def _by_manoeuvre(rows: Sequence[tuple[str, int, Figure]]) -> str:
     """ADE with its interval for each manoeuvre."""
-    found = [row for row in by_manoeuvre(run.predictions) if math.isfinite(row[2].mean)]
+    found = [row for row in rows if math.isfinite(row[2].mean)]
     if not found:
         return ''
     figures = [figure for *_, figure in found]

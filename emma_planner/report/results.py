@@ -9,9 +9,8 @@ from typing import Any
 
 from emma_planner.evaluation.open_loop import Scores, score
 from emma_planner.evaluation.predictions import Prediction, PredictionError
-from emma_planner.runs.run_folder import is_run, read_run
-
-ABLATIONS, DRIVES, SALIENCY = 'ablations.json', 'scores.json', 'saliency.json'
+from emma_planner.runs.run_folder import ABLATIONS, RUN, SALIENCY, is_run, read_run
+from emma_planner.simulation.scoring.score_files import SCORES
 
 
 class ReportError(Exception):
@@ -83,12 +82,12 @@ def read_results(folders: list[Path], seed: int = 0) -> Results:
         elif (folder / SALIENCY).is_file():
             values = _json(folder / SALIENCY)
             results.saliency.append(Saliency(folder, values['planner'], values['pictures']))
-        elif (folder / DRIVES).is_file():
-            results.drives.append(Drives(folder, _json(folder / DRIVES)))
+        elif (folder / SCORES).is_file():
+            results.drives.append(Drives(folder, _json(folder / SCORES)))
         else:
             raise ReportError(
                 f'{folder}: need a folder of emma evaluate, ablate, saliency or drive, got none '
-                f'of run.json, {ABLATIONS}, {SALIENCY}, {DRIVES}'
+                f'of {RUN}, {ABLATIONS}, {SALIENCY}, {SCORES}'
             )
     return results
 
@@ -100,7 +99,7 @@ def _run(folder: Path, seed: int) -> Run:
         raise ReportError(str(err)) from err
     if not predictions:
         raise ReportError(f'{folder}: need a scene at least, got none')
-    about = _json(folder / 'run.json')
+    about = _json(folder / RUN)
     return Run(folder, name, about, predictions, score(predictions, name, seed=seed))
 
 

@@ -20,6 +20,8 @@ from emma_planner.evaluation.predictions import Prediction, read_predictions
 from emma_planner.recordings.dataset import write_json
 
 RUN, SCENES, METRICS = 'run.json', 'scenes', 'metrics.json'
+ABLATIONS, SALIENCY = 'ablations.json', 'saliency.json'
+"""What emma ablate and emma saliency leave in their folders."""
 
 
 class RunError(Exception):

@@ -43,5 +43,7 @@ def test_a_rare_manoeuvre_counts_as_much_as_a_frequent_one():
     found = {name: (count, figure.mean) for name, count, figure in by_manoeuvre([*easy, *hard])}
     assert found['steady'] == (45, pytest.approx(0.0, abs=1e-9))
     assert found['turning left'][0] == 5
-    assert balanced_ade_m([*easy, *hard]) == pytest.approx(found['turning left'][1] / 2)
-    assert np.isnan(balanced_ade_m([]))
+    assert balanced_ade_m(by_manoeuvre([*easy, *hard])) == pytest.approx(
+        found['turning left'][1] / 2
+    )
+    assert np.isnan(balanced_ade_m(by_manoeuvre([])))
