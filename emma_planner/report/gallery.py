@@ -14,9 +14,10 @@ import numpy as np
 from emma_planner.evaluation.manoeuvres import errors_of
 from emma_planner.evaluation.predictions import Prediction
 from emma_planner.planning.kinematics import invert
-from emma_planner.planning.types import ByteArray, FloatArray, Trajectory
+from emma_planner.planning.types import ByteArray, FloatArray, InputError, Trajectory
 from emma_planner.recordings.dataset import HEADER
 from emma_planner.report.charts import path_chart
+from emma_planner.runs.picture_file import read_rgb
 from emma_planner.visualization.camera import Camera
 from emma_planner.visualization.overlay import draw_plan
 
@@ -74,12 +75,9 @@ def jpeg_url(rgb: ByteArray) -> str:
 
 def read_picture(path: Path) -> ByteArray | None:
     """Return ``(H, W, 3)``, None where there is no picture."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert('RGB'))
-    except OSError:
+        return read_rgb(path)
+    except InputError:
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from emma_planner.evaluation.metrics import HORIZONS_S, Summary
 from emma_planner.intervals import Figure
-from emma_planner.report.results import Ablation, Drives, ReportError, Results, Run
+from emma_planner.report.results import DRIVE_FIGURES, Ablation, Drives, ReportError, Results, Run
 
 BEGIN, END = '<!-- results: emma report -->', '<!-- end of results -->'
 
@@ -70,22 +70,16 @@ def _l2(summary: Summary) -> str:
 
 
 def _drives(all_drives: Sequence[Drives]) -> str:
+    names = [name for _, name, *_ in DRIVE_FIGURES]
     lines = [
         '**Closed loop**',
         '',
-        '| planner | drives | driving score | success | route completion | off the road | '
-        'collisions per km |',
-        '|---' * 7 + '|',
+        '| planner | drives | ' + ' | '.join(names) + ' |',
+        '|---' * (len(names) + 2) + '|',
     ]
     for drives in all_drives:
         scores = drives.scores
-        cells = [
-            _told(scores, 'driving_score', 1.0, ''),
-            _told(scores, 'success_rate', 100.0, ' %'),
-            _told(scores, 'route_completion', 1.0, ' %'),
-            _told(scores, 'off_road_rate', 100.0, ' %'),
-            _told(scores, 'collisions_per_km', 1.0, ''),
-        ]
+        cells = [f'{_span(figure, 1)}{unit}' for _, figure, unit in drives.figures()]
         which = f'{scores["num_drives"]} of {scores["split"]}'
         name = f'{scores["planner"]} ({drives.folder.name})'
         lines.append(f'| {name} | {which} | ' + ' | '.join(cells) + ' |')
@@ -117,14 +111,6 @@ def _changed(found: dict[str, Any] | None, digits: int) -> list[str]:
     p_value = found['p_value']
     chance = '–' if p_value is None else '< 0.001' if p_value < 0.001 else f'{p_value:.3f}'
     return [_number(found['after'], digits), span, chance]
-
-
-def _told(scores: dict[str, Any], key: str, factor: float, unit: str) -> str:
-    low, high = scores['intervals'][key]
-    mean, low, high = (
-        math.nan if value is None else factor * value for value in (scores[key], low, high)
-    )
-    return f'{_span(Figure(mean, low, high, 0), 1)}{unit}'
 
 
 def _span(figure: Figure, digits: int) -> str:

@@ -204,31 +204,12 @@ def _compared(runs: Sequence[Run]) -> str:
 
 def _drives(drives: Drives) -> dict[str, Any]:
     scores = drives.scores
-    names = (
-        ('driving_score', 'driving score', 1.0, ''),
-        ('success_rate', 'success', 100.0, ' %'),
-        ('route_completion', 'route completion', 1.0, ' %'),
-        ('off_road_rate', 'drives off the road', 100.0, ' %'),
-        ('collisions_per_km', 'collisions per km', 1.0, ''),
-    )
-    figures = []
-    for key, label, factor, unit in names:
-        low, high = scores['intervals'][key]
-        figures.append(
-            (
-                label,
-                _scaled(scores[key], factor),
-                _scaled(low, factor),
-                _scaled(high, factor),
-                unit,
-            )
-        )
     return {
         'folder': drives.folder.name,
         'planner': scores['planner'],
         'split': scores['split'],
         'count': scores['num_drives'],
-        'figures': figures,
+        'figures': drives.figures(),
         'shown': shown_drives(drives.folder, scores['drives']),
     }
 
@@ -245,7 +226,3 @@ def _saliency(saliency: Saliency) -> dict[str, Any]:
 
 def _percent(value: float) -> float:
     return 100.0 * value
-
-
-def _scaled(value: float | None, factor: float) -> float:
-    return math.nan if value is None else factor * value

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emma_planner.evaluation.open_loop import Scores, score
 from emma_planner.evaluation.predictions import Prediction, PredictionError
+from emma_planner.intervals import Figure
 from emma_planner.runs.run_folder import ABLATIONS, RUN, SALIENCY, is_run, read_run
 from emma_planner.simulation.scoring.score_files import SCORES
+
+DRIVE_FIGURES = (
+    ('driving_score', 'driving score', 1.0, ''),
+    ('success_rate', 'success', 100.0, ' %'),
+    ('route_completion', 'route completion', 1.0, ' %'),
+    ('off_road_rate', 'drives off the road', 100.0, ' %'),
+    ('collisions_per_km', 'collisions per km', 1.0, ''),
+)
+"""Key in scores.json, name, factor to the unit."""
 
 
 class ReportError(Exception):
@@ -37,6 +48,18 @@ class Drives:
 
     folder: Path
     scores: dict[str, Any]
+
+    def figures(self) -> list[tuple[str, Figure, str]]:
+        """Name, figure and unit of what is told of drives."""
+        found = []
+        for key, name, factor, unit in DRIVE_FIGURES:
+            low, high = self.scores['intervals'][key]
+            mean, low, high = (
+                math.nan if value is None else factor * value
+                for value in (self.scores[key], low, high)
+            )
+            found.append((name, Figure(mean, low, high, self.scores['num_drives']), unit))
+        return found
 
 
 @dataclass(frozen=True, eq=False)

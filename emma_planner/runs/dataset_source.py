@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from emma_planner.planning.parsing import parse_reasoning
-from emma_planner.planning.types import InputError, PlannerInput, Reason
 from emma_planner.recordings.dataset import Example, read_examples
+from emma_planner.runs.picture_file import read_rgb
 from emma_planner.runs.window import Window
 
 
@@ -44,18 +41,7 @@ def window_of(example: Example) -> Window:
         command=example.command,
         history=example.history,
         truth=example.poses,
-        load=lambda: _load(example),
+        load=lambda: example.planner_input(read_rgb(example.image)),
         true=true,
         image=str(example.image),
     )
-
-
-def _load(example: Example) -> PlannerInput:
-    try:
-        with Image.open(example.image) as picture:
-            rgb = np.asarray(picture.convert('RGB'))
-    except OSError as err:
-        raise InputError(
-            Reason.IMAGE_CORRUPT, f'{example.image}: need a picture, got {err}'
-        ) from err
-    return example.planner_input(rgb)

@@ -22,8 +22,8 @@ from emma_planner.planning.types import (
     EgoHistory,
     InputError,
     PlannerInput,
-    Reason,
 )
+from emma_planner.runs.picture_file import read_rgb
 from emma_planner.runs.window import SourceError, Window
 
 CAMERAS = (
@@ -158,15 +158,9 @@ def _yaw(rotation: list[float]) -> float:
 
 
 def _frames(files: list[tuple[str, Path]], stamp_ns: int) -> tuple[CameraFrame, ...]:
-    from PIL import Image
+    return tuple(CameraFrame(stamp_ns, _words(name), read_rgb(path)) for name, path in files)
 
-    frames = []
-    for name, path in files:
-        try:
-            with Image.open(path) as picture:
-                rgb = np.asarray(picture.convert('RGB'))
-        except OSError as err:
-            raise InputError(Reason.IMAGE_CORRUPT, f'{path}: need a picture, got {err}') from err
-        words = name.removeprefix('CAM_').replace('_', ' ').lower()
-        frames.append(CameraFrame(stamp_ns, words, rgb))
-    return tuple(frames)
+
+def _words(camera: str) -> str:
+    """As prompts call it: ``front left``."""
+    return camera.removeprefix('CAM_').replace('_', ' ').lower()
