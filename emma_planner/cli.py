@@ -116,12 +116,7 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar='SECONDS',
         help="longest drive, not the scenario's own",
     )
-    drive.add_argument(
-        '--out', type=Path, default=Path('out/drive'), help='output folder (default out/drive)'
-    )
-    drive.add_argument(
-        '--overwrite', action='store_true', help='replace results of an earlier run in --out'
-    )
+    _add_out(drive, 'out/drive')
     _add_common(drive)
     _add_loop(drive)
     drive.add_argument(
@@ -152,15 +147,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
     evaluate.add_argument(
         'inputs', type=Path, nargs='+', metavar='INPUT', help='what to plan, or results'
     )
-    evaluate.add_argument(
-        '--out',
-        type=Path,
-        default=Path('out/evaluate'),
-        help='output folder (default out/evaluate)',
-    )
-    evaluate.add_argument(
-        '--overwrite', action='store_true', help='replace results of an earlier run in --out'
-    )
+    _add_out(evaluate, 'out/evaluate')
     evaluate.add_argument(
         '--truth',
         type=Path,
@@ -197,12 +184,7 @@ def _add_ablate(commands: argparse._SubParsersAction[_Parser]) -> None:
         help='variants or sets of them (default ablations)',
     )
     ablate.add_argument('--sets', type=Path, metavar='YAML', help='file of sets of variants')
-    ablate.add_argument(
-        '--out', type=Path, default=Path('out/ablate'), help='output folder (default out/ablate)'
-    )
-    ablate.add_argument(
-        '--overwrite', action='store_true', help='replace results of an earlier run in --out'
-    )
+    _add_out(ablate, 'out/ablate')
     _add_source(ablate)
     _add_common(ablate)
     _add_scale(ablate)
@@ -258,6 +240,15 @@ def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:
     report.add_argument('--commit', default='', help='said on the page (default that of the code)')
     report.add_argument('--machine', default='', help='said on the page')
     report.add_argument('--seed', type=int, default=0, help='of the bootstrap')
+
+
+def _add_out(command: argparse.ArgumentParser, folder: str) -> None:
+    command.add_argument(
+        '--out', type=Path, default=Path(folder), help=f'output folder (default {folder})'
+    )
+    command.add_argument(
+        '--overwrite', action='store_true', help='replace results of an earlier run in --out'
+    )
 
 
 def _add_loop(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_planner.command_evaluate import ERRORS, run_tasks, scene_tasks
-from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
+from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once, why
 from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.evaluation.compare import compare, paired_errors
 from emma_planner.evaluation.open_loop import Scores, score
@@ -70,9 +70,8 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig, variants: list[Ab
         print(ablation_table(found['base'], rows))
         print(f'\nresults   {arguments.out}')
     if error is not None:
-        why = 'interrupted' if isinstance(error, KeyboardInterrupt) else error
         kept = f'kept {len(rows)} of {len(variants)} variants in {arguments.out}'
-        return fail(NAME, f'{why}; {kept}', FAILED)
+        return fail(NAME, f'{why(error)}; {kept}', FAILED)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
+from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once, why
 from emma_planner.config import ConfigError
 from emma_planner.fan_out import FanOutError, fan_out
 from emma_planner.planning.chat import ModelError
@@ -137,9 +137,8 @@ def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
         print(score_table(summary))
         print(f'\nresults   {arguments.out}')
     if error is not None:
-        why = 'interrupted' if isinstance(error, KeyboardInterrupt) else error
         kept = f'kept {len(records)} of {len(tasks)} drives in {arguments.out}'
-        return fail(NAME, f'{why}; {kept}', FAILED)
+        return fail(NAME, f'{why(error)}; {kept}', FAILED)
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once
+from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once, why
 from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.evaluation.manoeuvres import balanced_ade_m, by_manoeuvre
 from emma_planner.evaluation.open_loop import Scores, score
@@ -143,7 +143,7 @@ def _finish(
     error: BaseException | None,
 ) -> int:
     """Score, write, print; say what was wrong."""
-    problems = [] if error is None else [_why(error)]
+    problems = [] if error is None else [why(error)]
     scored: dict[str, Scores] = {}
     for name, predictions in runs.items():
         if not predictions:
@@ -188,7 +188,3 @@ def _problems(name: str, predictions: list[Prediction]) -> list[str]:
             f'counted as failed, first in {unreadable[0].scene}'
         )
     return found
-
-
-def _why(error: BaseException) -> str:
-    return 'interrupted' if isinstance(error, KeyboardInterrupt) else str(error)

@@ -89,6 +89,11 @@ def interrupted_once() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+def why(error: BaseException) -> str:
+    """Say why a command ended early."""
+    return 'interrupted' if isinstance(error, KeyboardInterrupt) else str(error)
+
+
 def fail(command: str, error: object, status: int) -> int:
     """Say in one line why a command failed.
 

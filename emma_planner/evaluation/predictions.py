@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,18 +81,12 @@ def to_json_line(prediction: Prediction) -> str:
         'history': None if prediction.history is None else _rows(prediction.history),
         'reason': prediction.reason,
         'detail': prediction.detail,
-        'said': _words(prediction.said),
-        'true': None if prediction.true is None else _words(prediction.true),
+        'said': asdict(prediction.said),
+        'true': None if prediction.true is None else asdict(prediction.true),
         'latency_ms': {
-            'encode': prediction.latency.encode_ms,
-            'reason': prediction.latency.reason_ms,
-            'plan': prediction.latency.plan_ms,
-            'total': prediction.latency.total_ms,
+            name.removesuffix('_ms'): value for name, value in asdict(prediction.latency).items()
         },
-        'tokens': {
-            'prompt': prediction.tokens.prompt,
-            'generated': prediction.tokens.generated,
-        },
+        'tokens': asdict(prediction.tokens),
         'image': prediction.image,
     }
     return json.dumps(values, allow_nan=False, separators=(',', ':'))
@@ -206,14 +200,6 @@ def _reasoning(values: Mapping[str, Any]) -> Reasoning:
         tuple(map(str, values.get('objects', ()))),
         str(values.get('intent', '')),
     )
-
-
-def _words(reasoning: Reasoning) -> dict[str, Any]:
-    return {
-        'scene': reasoning.scene,
-        'objects': list(reasoning.objects),
-        'intent': reasoning.intent,
-    }
 
 
 def _rows(table: FloatArray) -> list[list[float | None]]:

@@ -22,7 +22,7 @@ from emma_planner.planning.types import (
     PlannerInput,
 )
 from emma_planner.recordings.bags import BagReader
-from emma_planner.recordings.topics import find_topics
+from emma_planner.recordings.topics import InputTopics, find_topics
 from emma_planner.replay.lockstep import read_ego_motion
 from emma_planner.ros.conversions import EGO_READERS, stamp_of
 from emma_planner.ros.images import to_rgb
@@ -56,11 +56,7 @@ def ground_truth(bag: Path, config: PlannerConfig) -> GroundTruth:
     :raises TopicError: it has no ego motion
     """
     with BagReader(bag) as reader:
-        topics = find_topics(reader.topics, config)
-        reader.follow_stamps(set(topics.ego.values()))
-        tracks = EgoTracks(keep_ns=None)
-        read_ego_motion(reader, topics, tracks)
-        return GroundTruth(tracks.poses)
+        return _topics_and_truth(reader, config)[1]
 
 
 def instants(bag: Path, config: PlannerConfig, every_s: float) -> Iterator[Instant]:
@@ -72,12 +68,8 @@ def instants(bag: Path, config: PlannerConfig, every_s: float) -> Iterator[Insta
     :raises TopicError: it has no camera or no ego motion
     """
     with BagReader(bag) as reader:
-        topics = find_topics(reader.topics, config)
-        reader.follow_stamps(set(topics.ego.values()))
-        tracks = EgoTracks(keep_ns=None)
-        read_ego_motion(reader, topics, tracks)
-        truth, roles = GroundTruth(tracks.poses), topics.names()
-        inputs, next_ns = build_inputs(config), 0
+        topics, truth = _topics_and_truth(reader, config)
+        inputs, roles, next_ns = build_inputs(config), topics.names(), 0
         for message in reader.messages(set(roles)):
             role, decoded = roles[message.topic], message.decode()
             if role in EGO_READERS:
@@ -92,3 +84,11 @@ def instants(bag: Path, config: PlannerConfig, every_s: float) -> Iterator[Insta
                     continue
                 next_ns = message.log_ns + round(every_s * NS_PER_S)
                 yield Instant(snapshot, *truth.future(snapshot.stamp_ns))
+
+
+def _topics_and_truth(reader: BagReader, config: PlannerConfig) -> tuple[InputTopics, GroundTruth]:
+    topics = find_topics(reader.topics, config)
+    reader.follow_stamps(set(topics.ego.values()))
+    tracks = EgoTracks(keep_ns=None)
+    read_ego_motion(reader, topics, tracks)
+    return topics, GroundTruth(tracks.poses)

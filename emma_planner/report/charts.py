@@ -118,12 +118,12 @@ def interval_chart(
     return _svg(figure)
 
 
-def path_chart(paths: Sequence[tuple[str, FloatArray]], size: float = 2.3) -> str:
+def path_chart(paths: Sequence[tuple[str, FloatArray]]) -> str:
     """Draw paths seen from above, x forward and up, y left; equal scales.
 
     :param paths: label and ``(N, 2)`` x [m], y [m]
     """
-    figure, axes = _figure(size, size, '')
+    figure, axes = _figure(2.3, 2.3, '')
     for number, (label, path) in enumerate(paths):
         style = '-' if number == 0 else '--'
         axes.plot(

@@ -96,11 +96,10 @@ def prune_model(folder: Path, target: Path, kind: str, share: float) -> tuple[in
     """
     if not 0.0 <= share < 1.0:
         raise ModelError(f'--share: need 0 to below 1, got {share:g}')
-    precision = json.loads((folder / 'config.json').read_text(encoding='utf-8')).get('dtype')
-    checkpoint = open_checkpoint(
-        str(folder), device='cpu', dtype=precision if precision in KEPT else 'float32'
-    )
+    checkpoint = open_checkpoint(str(folder), device='cpu', dtype='float32')
     gone = prune(checkpoint.model, kind, share)
+    precision = json.loads((folder / 'config.json').read_text(encoding='utf-8')).get('dtype')
+    checkpoint.model.to(getattr(torch, precision) if precision in KEPT else torch.float32)
     before = sum(path.stat().st_size for path in folder.glob('*.safetensors'))
     return before, _write(checkpoint, folder, target), gone
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -99,17 +100,9 @@ def test_small_weights_become_0(folder, tmp_path):
 
 @pytest.mark.parametrize('share', ['1', '-0.1', 'x'])
 def test_a_share_that_cannot_be_is_refused(folder, tmp_path, share, capsys):
-    with pytest.raises(SystemExit) if share != '1' else _nothing():
+    with pytest.raises(SystemExit) if share != '1' else nullcontext():
         assert main(['model', 'prune', str(folder), str(tmp_path / 'x'), f'--share={share}']) == 1
     assert 'share' in capsys.readouterr().err
-
-
-class _nothing:  # noqa: N801
-    def __enter__(self):
-        return None
-
-    def __exit__(self, *_):
-        return False
 
 
 def test_weights_in_eight_bits_are_a_quarter_and_nearly_the_same(folder):
