@@ -60,9 +60,9 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
         for number, window in enumerate(windows):
             given = window.load()
             for kind in arguments.kinds:
-                heat = _heat(kind, planner, owner, given)
+                picture, heat = _heat(kind, planner, owner, given)
                 name = f'{number:03d}-{kind}.png'
-                _write(arguments.out / name, given, heat, is_smooth=kind == GRADIENT)
+                _write(arguments.out / name, picture, heat, is_smooth=kind == GRADIENT)
                 rows.append(
                     {
                         'scene': window.scene,
@@ -95,15 +95,17 @@ def _chosen(arguments: argparse.Namespace, config: PlannerConfig) -> list[Window
     return [found[int(k)] for k in sorted(order)]
 
 
-def _heat(kind: str, planner: Any, owner: Any, given: PlannerInput) -> Any:
+def _heat(kind: str, planner: Any, owner: Any, given: PlannerInput) -> tuple[Any, Any]:
+    """A picture ``(H, W, 3)``, and what lies over all of it."""
+    front = given.frames[:1]
     if kind == OCCLUSION:
-        return occlusion_saliency(planner, given)
-    from emma_planner.models.written_plan import gradient_saliency
+        return front[0].rgb, occlusion_saliency(planner, given)
+    from emma_planner.models.written_plan import as_seen, gradient_saliency
 
-    return gradient_saliency(owner, given.frames[:1], planner.plan(given))
+    return as_seen(owner, front), gradient_saliency(owner, front, planner.plan(given))
 
 
-def _write(path: Path, given: PlannerInput, heat: Any, *, is_smooth: bool) -> None:
+def _write(path: Path, picture: Any, heat: Any, *, is_smooth: bool) -> None:
     from PIL import Image
 
-    Image.fromarray(draw_heat(given.frames[0].rgb, heat, is_smooth=is_smooth)).save(path)
+    Image.fromarray(draw_heat(picture, heat, is_smooth=is_smooth)).save(path)

@@ -32,6 +32,7 @@ from emma_planner.planning.types import (
     FloatArray,
     PlannerInput,
     Pose,
+    Trajectory,
 )
 
 SCHEMA = 1
@@ -72,8 +73,9 @@ class Example:
     :param source: where it comes from, as ``train-00012`` or the name of a bag
     :param image: file of the picture
     :param history: ``(10, 2)`` speed [m/s], curvature [1/m], oldest first
-    :param future: ``(10, 2)`` the same, of the next 5 s
-    :param poses: ``(10, 3)`` x [m], y [m], yaw [rad] driven, in base_link of t0
+    :param future: what was driven in the next 5 s, base_link of t0
+    :param planned: what the expert wanted to drive when it knew no more than could be known: this
+        is learned; what was driven where nobody planned
     :param reasoning: the answer to the first question; empty where nothing is known
     :param facts: what it was written from, None where there are none
     :param patches: two strings of the picture's patches, None without
@@ -84,8 +86,8 @@ class Example:
     image: Path
     command: str
     history: FloatArray
-    future: FloatArray
-    poses: FloatArray
+    future: Trajectory
+    planned: Trajectory
     reasoning: str
     facts: Mapping[str, Any] | None
     patches: Mapping[str, str] | None
@@ -166,14 +168,15 @@ def example_of(record: Mapping[str, Any], folder: Path) -> Example:
     image = folder / record['image']
     if not image.is_file():
         raise ValueError(f'need the picture {record["image"]}, got no such file')
+    future = _trajectory(record['future'], 'future')
     return Example(
         source=str(record['source']),
         stamp_ns=int(record['stamp_ns']),
         image=image,
         command=_text(record, 'command', may_be_empty=False),
         history=_actions(record['history'], NUM_HISTORY, 'history'),
-        future=_actions(record['future'], NUM_STEPS, 'future'),
-        poses=_table(record['future']['poses'], (NUM_STEPS, 3), 'future.poses'),
+        future=future,
+        planned=_trajectory(record['planned'], 'planned') if 'planned' in record else future,
         reasoning=_text(record, 'reasoning', may_be_empty=True),
         facts=_facts(record['facts']),
         patches=_patches(record['patches']),
@@ -219,6 +222,11 @@ def _actions(value: Mapping[str, Sequence[float]], count: int, name: str) -> Flo
     if fastest > MAX_SPEED_MPS:
         raise ValueError(f'{name}: need speeds up to {MAX_SPEED_MPS:g} m/s, got {fastest:g}')
     return actions
+
+
+def _trajectory(value: Mapping[str, Any], name: str) -> Trajectory:
+    speeds, curvatures = _actions(value, NUM_STEPS, name).T
+    return Trajectory(speeds, curvatures, _table(value['poses'], (NUM_STEPS, 3), f'{name}.poses'))
 
 
 def _table(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:

@@ -40,7 +40,7 @@ def window_of(example: Example) -> Window:
         stamp_ns=example.stamp_ns,
         command=example.command,
         history=example.history,
-        truth=example.poses,
+        truth=example.future.poses,
         load=lambda: example.planner_input(read_rgb(example.image)),
         true=true,
         image=str(example.image),

@@ -78,7 +78,8 @@ class Conversations:
             ids, parts = ids[:-1] + after, parts[:-1] + [0] * len(after)
             # the end of the first reply is the first id of what follows it
             parts[len(parts) - len(after)] = REASON
-        self._write(ids, parts, self._codec.encode(*example.future.T), PLAN)
+        plan = example.planned
+        self._write(ids, parts, self._codec.encode(plan.speeds_mps, plan.curvatures_1pm), PLAN)
         return first, Turn(ids, parts)
 
     def caption(self, example: Example, image: Image.Image) -> tuple[dict[str, Any], Turn]:

@@ -35,7 +35,7 @@ class SmallModel:
 
     :param width: of the language model
     :param layers: of the language model
-    :param image_px: height and width that a picture is scaled to
+    :param image_px: height and width of what is seen of a picture: its middle, not distorted
     :param tower_widths: channels of the tower
     :param tower_depths: residual blocks of the tower
     """
@@ -116,8 +116,10 @@ def _processor(sizes: SmallModel) -> dict[str, Any]:
         'num_additional_image_tokens': 0,
         'image_processor': {
             'image_processor_type': 'CLIPImageProcessor',
-            'size': {'height': height, 'width': width},
-            'do_center_crop': False,
+            # as wide as high: what is wider loses its sides, what is narrower gets black ones
+            'size': {'shortest_edge': height},
+            'do_center_crop': True,
+            'crop_size': {'height': height, 'width': width},
             'image_mean': [0.5, 0.5, 0.5],
             'image_std': [0.25, 0.25, 0.25],
         },

@@ -143,7 +143,7 @@ def _line(sample: Sample, image: str) -> dict[str, Any]:
         'source': record.pop('scenario'),
         'image': image,
         **record,
-        'reasoning': reasoning_text(record['facts'], sample.future),
+        'reasoning': reasoning_text(record['facts'], sample.planned),
     }
 
 

@@ -35,7 +35,11 @@ from emma_planner.recordings.dataset import (
     write_text,
 )
 from emma_planner.replay.instants import Instant, instants
-from emma_planner.simulation.labels.samples import actions_json, trajectory_of
+from emma_planner.simulation.labels.samples import (
+    actions_json,
+    trajectory_json,
+    trajectory_of,
+)
 from emma_planner.simulation.picture.jpeg import to_jpeg
 from emma_planner.training.datasheet import datasheet
 
@@ -129,10 +133,7 @@ def _line(source: str, image: str, given: PlannerInput, future: Trajectory, reas
         'ego_pose': history.ego_pose.as_array().tolist(),
         'history': actions_json(history.speeds_mps, history.curvatures_1pm),
         'facts': None,
-        'future': {
-            **actions_json(future.speeds_mps, future.curvatures_1pm),
-            'poses': future.poses.tolist(),
-        },
+        'future': trajectory_json(future),
         'patches': None,
         'reasoning': reasoning,
     }

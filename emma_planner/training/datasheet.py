@@ -29,8 +29,8 @@ def datasheet(folder: Path) -> str:
         commands[example.command] += 1
         intents[said.intent or 'not said'] += 1
         lights[said.light or 'not said'] += 1
-        speeds.append(example.future[:, 0].mean())
-        bends.append(abs(example.poses[-1, 2]) > np.deg2rad(15.0))
+        speeds.append(example.future.speeds_mps.mean())
+        bends.append(abs(example.future.poses[-1, 2]) > np.deg2rad(15.0))
         sources.add(example.source)
         count += 1
     return '\n'.join(

@@ -19,11 +19,6 @@ from emma_planner.recordings.dataset import Example
 from emma_planner.training.wording import mirrored_facts, mirrored_words, reasoning_text
 
 
-def trajectory_of(example: Example) -> Trajectory:
-    """Return the future of an example."""
-    return Trajectory(example.future[:, 0], example.future[:, 1], example.poses)
-
-
 def weights_of(examples: Sequence[Example]) -> FloatArray:
     """Return how often each is drawn, in all 1: rare situations more often than they are.
 
@@ -32,11 +27,11 @@ def weights_of(examples: Sequence[Example]) -> FloatArray:
     """
     kinds = []
     for example in examples:
-        future = trajectory_of(example)
         light = example.facts['light'] if example.facts else None
         state = light['state'] if light else ''
         stands = bool(example.history[-1, 0] < STOPPED_MPS)
-        kinds.append((stands, longitudinal_motion(future), lateral_motion(future), state))
+        plan = example.planned
+        kinds.append((stands, longitudinal_motion(plan), lateral_motion(plan), state))
     counts = Counter(kinds)
     weights = np.array([1.0 / math.sqrt(counts[kind]) for kind in kinds])
     return np.asarray(weights / weights.sum())
@@ -95,17 +90,24 @@ def with_past_hidden(example: Example) -> Example:
 def mirrored(example: Example) -> Example:
     """Return an example as seen in a mirror; its picture is still to be flipped."""
     sides = np.array([1.0, -1.0])
-    poses = example.poses * np.array([1.0, -1.0, -1.0])
     facts = None if example.facts is None else mirrored_facts(example.facts)
     turned = replace(
         example,
         command=mirrored_words(example.command),
         history=example.history * sides,
-        future=example.future * sides,
-        poses=poses,
+        future=_mirrored_trajectory(example.future),
+        planned=_mirrored_trajectory(example.planned),
         facts=facts,
         reasoning=mirrored_words(example.reasoning),
     )
     if facts is None:
         return turned
-    return replace(turned, reasoning=reasoning_text(facts, trajectory_of(turned)))
+    return replace(turned, reasoning=reasoning_text(facts, turned.planned))
+
+
+def _mirrored_trajectory(trajectory: Trajectory) -> Trajectory:
+    return Trajectory(
+        trajectory.speeds_mps,
+        -trajectory.curvatures_1pm,
+        trajectory.poses * np.array([1.0, -1.0, -1.0]),
+    )

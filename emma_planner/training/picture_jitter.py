@@ -2,7 +2,6 @@
 
 Simulated pictures are all alike; a model that learns from nothing else takes their colours for
 the world (Tobin et al., Domain randomization, IROS 2017). Hue is left alone: red is not green.
-Now and then there is no picture at all, so that the motion alone is known to be something.
 """
 
 from __future__ import annotations
@@ -17,14 +16,10 @@ CHANNEL_GAIN = (0.92, 1.08)
 SATURATION = (0.4, 1.3)
 BLURRED, BLUR_PX = 0.25, (0.3, 1.5)
 NOISE = (0.0, 8.0)
-NO_PICTURE = 0.04
-GREY = 127
 
 
 def jittered(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return a picture with other exposure, colours, sharpness and noise."""
-    if rng.random() < NO_PICTURE:
-        return Image.new('RGB', image.size, (GREY, GREY, GREY))
     levels = (np.arange(256) / 255.0) ** rng.uniform(*GAMMA) * rng.uniform(*GAIN)
     gains = rng.uniform(*CHANNEL_GAIN, size=3)
     table = np.clip(levels[:, None] * gains * 255.0, 0.0, 255.0).astype(np.uint8)

@@ -18,7 +18,6 @@ from emma_planner.planning.ranking import FEATURES, Ranker, features
 from emma_planner.planning.statements import read
 from emma_planner.planning.types import FloatArray, Trajectory
 from emma_planner.recordings.dataset import Example
-from emma_planner.training.learned_examples import trajectory_of
 
 ALTERNATIVES = 15
 SPEED_SPREAD_MPS = 2.0
@@ -58,7 +57,7 @@ def log_likelihood(examples: Sequence[Example], ranker: Ranker, seed: int = 0) -
 
 def _choices(example: Example, rng: np.random.Generator) -> FloatArray:
     """Features ``(1 + A, 6)``: the expert's trajectory, then alternatives to it."""
-    expert = trajectory_of(example)
+    expert = example.planned
     lead = read(parse_reasoning(example.reasoning)).lead_m if example.reasoning else None
     others = [_alternative(expert, rng) for _ in range(ALTERNATIVES)]
     driven = (expert.speeds_mps, expert.curvatures_1pm)

@@ -23,14 +23,27 @@ def test_examples_are_what_was_written(tmp_path):
     assert [example.stamp_ns for example in examples] == [item['stamp_ns'] for item in records]
     first = examples[0]
     assert first.command == 'turn left'
-    assert first.future[:, 0].tolist() == records[0]['future']['speeds_mps']
-    assert first.poses.shape == (10, 3)
+    assert first.future.speeds_mps.tolist() == records[0]['future']['speeds_mps']
+    assert first.future.poses.shape == (10, 3)
     assert first.reasoning == records[0]['reasoning']
     assert first.image.is_file()
 
 
+def test_what_was_planned_is_learned_and_what_was_driven_where_nobody_planned(tmp_path):
+    records = [record(k) for k in range(2)]
+    records[1]['planned'] = record(3)['future']
+    without, with_plan = read_examples(write_dataset(tmp_path / 'set', records))
+    assert without.planned is without.future
+    assert with_plan.planned.speeds_mps.tolist() == records[1]['planned']['speeds_mps']
+    assert with_plan.future.speeds_mps.tolist() == records[1]['future']['speeds_mps']
+
+
 def _nan(item):
     item['future']['speeds_mps'][3] = float('nan')
+
+
+def _nan_plan(item):
+    item['planned'] = {**item['future'], 'curvatures_1pm': [float('nan')] * 10}
 
 
 def _short(item):
@@ -57,6 +70,7 @@ def _set(key, value):
     ('break_it', 'message'),
     [
         (_nan, r'00000\.jsonl:2: future\.speeds_mps: need finite numbers, got nan'),
+        (_nan_plan, r':2: planned\.curvatures_1pm: need finite numbers, got nan'),
         (_short, r':2: history\.curvatures_1pm: need shape \(10,\), got \(9,\)'),
         (_no_picture, ':2: need the picture images/00000/none.jpg, got no such file'),
         (_no_command, ":2: no 'command'"),

@@ -15,7 +15,6 @@ from emma_planner.planning.types import Plan, Reason
 from emma_planner.recordings.dataset import read_examples
 from emma_planner.runs.dataset_source import window_of
 from emma_planner.runs.scene_task import plan_windows
-from emma_planner.training.learned_examples import trajectory_of
 
 
 def scored(planner, examples):
@@ -38,7 +37,7 @@ class Oracle:
         text = example.reasoning if self._says is None else self._says
         return Plan(
             stamp_ns=planner_input.stamp_ns,
-            trajectory=self._plans or trajectory_of(example),
+            trajectory=self._plans or example.planned,
             reasoning=parse_reasoning(text),
             reason=self._reason,
             replies=(text, ''),

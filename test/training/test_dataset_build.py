@@ -15,7 +15,6 @@ from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.recordings.dataset import DatasetError, read_examples
 from emma_planner.training import dataset_build
 from emma_planner.training.dataset_build import BuildOptions, build_dataset
-from emma_planner.training.learned_examples import trajectory_of
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
 OPTIONS = BuildOptions('train', (2, 5), every_s=2.0, disturbed=1.0)
@@ -44,12 +43,13 @@ def test_words_and_motion_agree_and_the_motion_was_driven(built):
     examples = list(read_examples(folder))
     assert len(examples) == count > 10
     for example in examples:
-        motion = trajectory_of(example)
+        motion = example.planned
         said = parse_reasoning(example.reasoning)
         assert intent_agrees(said.intent, motion) is True, example.reasoning
         assert example.facts['command'] == example.command
-        gap = integrate(*example.future.T)[:, :2] - example.poses[:, :2]
-        assert abs(gap).max() < 1.5
+        for driven in (example.planned, example.future):
+            poses = integrate(driven.speeds_mps, driven.curvatures_1pm)
+            assert abs(poses[:, :2] - driven.poses[:, :2]).max() < 1.5
     assert any(example.facts['objects'] for example in examples)
     assert len({example.source for example in examples}) == 2
 

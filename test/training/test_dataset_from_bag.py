@@ -42,8 +42,8 @@ def test_examples_are_what_was_driven(tmp_path, storage):
     assert len(examples) == count == pytest.approx((14.0 - 4.5 - 5.0) / 0.5, abs=2)
     for example in examples:
         assert example.history[:, 0] == pytest.approx(8.0, abs=0.05)
-        assert example.future[:, 1] == pytest.approx(0.02, abs=1e-3)
-        assert example.poses[-1, 2] == pytest.approx(0.8, abs=0.01)
+        assert example.future.curvatures_1pm == pytest.approx(0.02, abs=1e-3)
+        assert example.future.poses[-1, 2] == pytest.approx(0.8, abs=0.01)
         assert (example.reasoning, example.facts, example.patches) == ('', None, None)
     stamps = [example.stamp_ns for example in examples]
     assert min(np.diff(stamps)) >= 500_000_000

@@ -71,11 +71,13 @@ def test_a_mirrored_example_is_that_of_the_mirrored_world(examples):
     example = examples[3]
     turned = mirrored(example)
     assert turned.command == 'turn right'
-    assert (turned.future[:, 1] == -example.future[:, 1]).all()
-    assert np.allclose(turned.poses, integrate(*turned.future.T), atol=1e-9)
+    assert (turned.future.curvatures_1pm == -example.future.curvatures_1pm).all()
+    for motion in (turned.future, turned.planned):
+        again = integrate(motion.speeds_mps, motion.curvatures_1pm)
+        assert np.allclose(motion.poses, again, atol=1e-9)
     said, before = (parse_reasoning(item.reasoning) for item in (turned, example))
     assert read(said).light == read(before).light
     assert 'ahead right' in said.objects[0]
     back = mirrored(turned)
     assert back.reasoning == example.reasoning
-    assert (back.poses == example.poses).all()
+    assert (back.planned.poses == example.planned.poses).all()

@@ -9,7 +9,7 @@ pytest.importorskip('cv2')
 
 from PIL import Image
 
-from emma_planner.training.picture_jitter import NO_PICTURE, jittered
+from emma_planner.training.picture_jitter import jittered
 
 
 def _picture() -> Image.Image:
@@ -36,19 +36,12 @@ def test_it_is_the_same_for_the_same_sample_and_leaves_the_picture_alone():
 def test_red_stays_red_and_green_green():
     for seed in range(60):
         pixels = _changed(seed)
-        if np.ptp(pixels) == 0:
-            continue  # no picture at all
         red, green = pixels[12:18, 12:18].mean((0, 1)), pixels[12:18, 42:48].mean((0, 1))
         assert red[0] > red[1]
         assert green[1] > green[0]
 
 
-def test_pictures_become_darker_and_brighter_and_now_and_then_there_is_none():
-    means, blank = [], 0
-    for seed in range(400):
-        pixels = _changed(seed)
-        blank += int(np.ptp(pixels) == 0)
-        means.append(pixels.mean())
+def test_pictures_become_darker_and_brighter():
+    means = [_changed(seed).mean() for seed in range(400)]
     assert min(means) < 70
     assert max(means) > 150
-    assert blank / 400 == pytest.approx(NO_PICTURE, abs=0.03)

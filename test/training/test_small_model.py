@@ -86,7 +86,7 @@ def test_what_can_be_said_takes_a_token_a_word(example):
     assert tokenizer.decode(ids) == text
     words = sum(text.count(mark) for mark in ' \n,;.:') + 1
     assert len(ids) <= words + 2
-    actions = ActionTokens().encode(*example.future.T)
+    actions = ActionTokens().encode(example.planned.speeds_mps, example.planned.curvatures_1pm)
     assert len(tokenizer(actions, add_special_tokens=False)['input_ids']) == 20
 
 
@@ -134,7 +134,8 @@ def test_the_conversation_that_is_learned_is_the_one_that_the_planner_holds(
     owner, example, monkeypatch
 ):
     codec = choose_codec(owner, 'auto')
-    replies = (example.reasoning, codec.encode(*example.future.T))
+    plan = example.planned
+    replies = (example.reasoning, codec.encode(plan.speeds_mps, plan.curvatures_1pm))
     held = _held(owner, example, replies, monkeypatch)
     image = Image.open(example.image).convert('RGB')
     _, turn = Conversations(owner, codec).inputs(example, image)

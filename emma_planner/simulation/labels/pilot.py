@@ -8,6 +8,8 @@ Where it would stand for ever, or leaves its road or its route, the expert takes
 
 from __future__ import annotations
 
+import math
+
 from emma_planner.control.control import Control
 from emma_planner.control.following import Following
 from emma_planner.control.timed_path import FollowState, TimedPath
@@ -20,6 +22,7 @@ from emma_planner.planning.types import (
     CameraFrame,
     EgoHistory,
     PlannerInput,
+    Pose,
 )
 from emma_planner.ros.world_messages import MAP
 from emma_planner.simulation.drives.drivers import follower_config
@@ -37,6 +40,8 @@ GOES_MPS = 1.0
 """The expert drives when it is this fast at the end of its plan."""
 HELP_S = 4.0
 """How long the expert drives then."""
+HELPED_M = 1.0
+"""Whom the expert does not bring so far stands against something: the drive is over."""
 
 
 class Pilot:
@@ -51,6 +56,8 @@ class Pilot:
         self._has_planned = False
         self._stuck_ns: int | None = None
         self._helped_until_ns = 0
+        self._helped_from: Pose | None = None
+        self._is_beyond_help = False
 
     def is_helped(self, now: Observation, plan: ExpertPlan) -> bool:
         """Whether the expert drives in its place now.
@@ -60,6 +67,9 @@ class Pilot:
         now_ns = now.stamp_ns
         if now_ns < self._helped_until_ns:
             return True
+        if self._helped_from is not None:
+            self._is_beyond_help = _apart_m(self._helped_from, now.pose) < HELPED_M
+            self._helped_from = None
         stands = now.speed_mps < STANDS_MPS and plan.speeds_mps[-1] > GOES_MPS
         if not (stands and self._has_planned):
             self._stuck_ns = None
@@ -72,6 +82,7 @@ class Pilot:
             return False
         self._stuck_ns = None
         self._helped_until_ns = now_ns + round(HELP_S * NS_PER_S)
+        self._helped_from = now.pose
         return True
 
     def plan(self, image: ByteArray, history: EgoHistory, command: str) -> None:
@@ -90,7 +101,10 @@ class Pilot:
         self._following.observe(FollowState(now.stamp_ns, now.pose, now.speed_mps))
         return self._following.control()
 
-    @staticmethod
-    def is_lost(now: Observation) -> bool:
+    def is_lost(self, now: Observation) -> bool:
         """Whether the drive is to be ended."""
-        return abs(now.truth.route_d_m) > LOST_M
+        return self._is_beyond_help or abs(now.truth.route_d_m) > LOST_M
+
+
+def _apart_m(one: Pose, other: Pose) -> float:
+    return math.hypot(one.x_m - other.x_m, one.y_m - other.y_m)

@@ -61,7 +61,9 @@ class Sample:
     :param jpeg: the front camera
     :param command: route command
     :param patches: classes and distance bins of the picture's patches
-    :param future: what the expert then drove; what it planned where a disturbance came in between
+    :param planned: what the expert planned at t0, from what could be known then
+    :param future: what was then driven; what was planned where a disturbance came in between, or
+        where a pilot drives
     """
 
     scenario: str
@@ -71,6 +73,7 @@ class Sample:
     history: EgoHistory
     facts: SceneFacts
     patches: tuple[Grid, Grid]
+    planned: Trajectory
     future: Trajectory
 
     def __post_init__(self) -> None:
@@ -134,7 +137,7 @@ def collect_samples(
 ) -> Iterator[Sample]:
     """Let the expert drive a scenario to its end, and hand samples out as it goes.
 
-    The last 5 s of the drive are nobody's t0: their future was not driven.
+    The last 5 s of a drive of the expert are nobody's t0: their future was not driven.
 
     :param world: with a camera
     :param every_s: between samples, from the moment the ego may drive; a whole number of the
@@ -166,15 +169,17 @@ def collect_samples(
                 pilot.plan(now.image, history, now.command)
         if disturbance is not None and disturbance.is_on:
             pushed_ns = now.stamp_ns
-        if waiting and now.stamp_ns >= waiting[0].history.stamp_ns + FUTURE_NS:
+        if waiting and pilot is not None:
+            yield _sample(waiting.popleft(), None, scenario)
+        elif waiting and now.stamp_ns >= waiting[0].history.stamp_ns + FUTURE_NS:
             instant = waiting.popleft()
-            is_pushed = pilot is not None or pushed_ns >= instant.history.stamp_ns
+            is_pushed = pushed_ns >= instant.history.stamp_ns
             yield _sample(instant, None if is_pushed else tracks, scenario)
 
 
 def to_record(sample: Sample) -> dict[str, Any]:
     """Return all but the picture, ready for JSON; keys as in the plan log."""
-    history, future = sample.history, sample.future
+    history = sample.history
     return {
         'scenario': sample.scenario,
         'stamp_ns': sample.stamp_ns,
@@ -183,10 +188,8 @@ def to_record(sample: Sample) -> dict[str, Any]:
         'ego_pose': history.ego_pose.as_array().tolist(),
         'history': actions_json(history.speeds_mps, history.curvatures_1pm),
         'facts': dataclasses.asdict(sample.facts),
-        'future': {
-            **actions_json(future.speeds_mps, future.curvatures_1pm),
-            'poses': future.poses.tolist(),
-        },
+        'planned': trajectory_json(sample.planned),
+        'future': trajectory_json(sample.future),
         'patches': {
             name: ''.join(DIGITS[value] for value in grid.ravel().tolist())
             for name, grid in zip(('classes', 'depths'), sample.patches, strict=True)
@@ -236,11 +239,11 @@ def _sample(instant: _Instant, tracks: EgoTracks | None, scenario: Scenario) -> 
     :param tracks: where the ego then drove, None to take what was planned
     """
     stamp_ns = instant.history.stamp_ns
-    if tracks is None:
-        poses = to_base(instant.planned, instant.history.ego_pose)
-    else:
+    planned = future = trajectory_of(to_base(instant.planned, instant.history.ego_pose))
+    if tracks is not None:
         poses, known = GroundTruth(tracks.poses).future(stamp_ns)
         assert known.all()
+        future = trajectory_of(poses)
     return Sample(
         scenario=scenario.name,
         stamp_ns=stamp_ns,
@@ -249,7 +252,8 @@ def _sample(instant: _Instant, tracks: EgoTracks | None, scenario: Scenario) -> 
         history=instant.history,
         facts=instant.facts,
         patches=instant.patches,
-        future=trajectory_of(poses),
+        planned=planned,
+        future=future,
     )
 
 
@@ -267,3 +271,9 @@ def trajectory_of(poses: FloatArray) -> Trajectory:
 def actions_json(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> dict[str, list[float]]:
     """Return actions ready for JSON; keys as in the plan log."""
     return {'speeds_mps': speeds_mps.tolist(), 'curvatures_1pm': curvatures_1pm.tolist()}
+
+
+def trajectory_json(trajectory: Trajectory) -> dict[str, Any]:
+    """Return actions and the poses they lead to, ready for JSON."""
+    actions = actions_json(trajectory.speeds_mps, trajectory.curvatures_1pm)
+    return {**actions, 'poses': trajectory.poses.tolist()}

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from emma_planner.assemble import planner_of_process
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.kinematics import integrate, to_frame
-from emma_planner.planning.types import DT_NS, DT_S, NS_PER_S, NUM_HISTORY, Pose
+from emma_planner.planning.types import DT_NS, DT_S, NS_PER_S, NUM_HISTORY, EgoHistory, Pose
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.scenario import scenario_of
 
@@ -19,7 +20,7 @@ pytest.importorskip('metadrive')
 
 from emma_planner.simulation.drives.drive_task import world_of_process
 from emma_planner.simulation.drives.drivers import ExpertDriver
-from emma_planner.simulation.labels.pilot import HELP_S, STUCK_S
+from emma_planner.simulation.labels.pilot import HELP_S, STUCK_S, Pilot
 from emma_planner.simulation.labels.samples import (
     CollectTask,
     Sample,
@@ -174,6 +175,7 @@ def test_a_record_is_plain_json_without_the_picture(told):
     sample = told.samples[len(told.samples) // 2]
     record = json.loads(json.dumps(to_record(sample), allow_nan=False))
     assert record['future']['poses'] == sample.future.poses.tolist()
+    assert record['planned']['poses'] == sample.planned.poses.tolist()
     assert record['history']['speeds_mps'] == sample.history.speeds_mps.tolist()
     assert record['facts']['command'] == record['command']
     assert 'jpeg' not in record
@@ -239,6 +241,38 @@ def test_who_drives_in_the_experts_place_is_told_what_it_would_have_done():
     assert np.diff(on_its_own).max() < 0.05  # it rolls on as it was left
     would = np.array([s.future.speeds_mps[-1] for s in samples])[times_s > helped_s + 0.5]
     assert (would > on_its_own + 1.0).all()
+    # nobody waits for a future that was not driven: the last instant is one to learn from, too
+    assert times_s[-1] > BEGIN_NS / NS_PER_S + scenario.time_limit_s - 1.0
+    for sample in samples:
+        assert sample.planned is sample.future
+
+
+def test_whom_the_expert_cannot_bring_away_is_given_up():
+    world = world_of_process(CAMERA)
+    now = world.reset(replace(SCENARIO, traffic_density=0.0))
+    driver = ExpertDriver(world.vehicle)
+    pilot = Pilot(planner_of_process(PlannerConfig(planner='constant-action')), world.vehicle)
+    driver.control(now)
+    history = EgoHistory(now.stamp_ns, np.zeros(10), np.zeros(10), now.pose, 'map')
+    pilot.plan(np.zeros((4, 4, 3), np.uint8), history, now.command)
+    helped = []
+    for tenths in range(round(10 * (STUCK_S + HELP_S)) + 1):  # it stands where it stood
+        later = replace(now, stamp_ns=now.stamp_ns + tenths * 100_000_000)
+        assert not pilot.is_lost(later)
+        helped.append(pilot.is_helped(later, driver.plan))
+    assert sum(helped) == pytest.approx(10 * HELP_S, abs=1)
+    assert not helped[-1]
+    assert pilot.is_lost(later)
+
+
+def test_what_is_planned_is_known_at_that_instant_and_what_is_driven_later(told):
+    apart = []
+    for sample in told.samples:
+        gap = np.hypot(*(sample.planned.poses - sample.future.poses)[:, :2].T)
+        assert gap[0] < 0.3  # the next half second goes as planned
+        apart.append(gap[-1])
+    assert max(apart) > 1.0
+    assert np.median(apart) < 2.0
 
 
 def test_a_push_takes_the_car_off_and_the_expert_says_how_it_comes_back():
