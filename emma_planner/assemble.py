@@ -76,7 +76,11 @@ def _unchanged(config: PlannerConfig) -> Planner:
 def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
     options = EmmaOptions(
         use_reasoning=config.use_reasoning,
-        told=Told(history=config.use_history, command=config.use_command),
+        told=Told(
+            images=config.use_image,
+            history_steps=config.history_steps,
+            command=config.use_command,
+        ),
         reason_tokens=config.reason_tokens,
         seed=config.seed,
         num_samples=config.num_samples,
@@ -88,9 +92,8 @@ def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
             max_curvature_1pm=config.max_curvature_1pm,
         ),
     )
-    return EmmaPlanner(
-        model, choose_codec(model, config.action_format), options, time.perf_counter
-    )
+    codec = choose_codec(model, config.action_format, config.plan_step_s)
+    return EmmaPlanner(model, codec, options, time.perf_counter)
 
 
 def _recorded() -> Pool:

@@ -165,7 +165,7 @@ def _add_ablate(commands: argparse._SubParsersAction[_Parser]) -> None:
         help='score plans with inputs taken away, put wrong or set otherwise',
         description='Plan the same windows as they are and in variants; print what each changes, '
         'with intervals and significance. Variants are names (image_blank), severities (fog:3), '
-        'parameters (use_history=false), several joined by +, or sets of them '
+        'parameters (history_steps=0), several joined by +, or sets of them '
         '(config/evaluation/variants.yaml). A run that was cut off goes on.',
     )
     ablate.add_argument('inputs', type=Path, nargs='*', metavar='INPUT', help='what to plan')
@@ -195,16 +195,17 @@ def _add_saliency(commands: argparse._SubParsersAction[_Parser]) -> None:
         'saliency',
         help='draw where a planner looks',
         description='Draw over pictures how far the plan moves when a part is covered '
-        '(occlusion), or how much each pixel moves the likelihood of the plan (gradient, for a '
-        'model in this process).',
+        '(occlusion), how much each pixel moves the likelihood of the plan (gradient), or how '
+        'much the actions attend to each token of the picture (attention); the last two for a '
+        'model in this process.',
     )
     saliency.add_argument('inputs', type=Path, nargs='+', metavar='INPUT', help='what to plan')
     saliency.add_argument(
         '--kinds',
         type=lambda text: text.split(','),
-        default=['occlusion', 'gradient'],
+        default=['occlusion', 'gradient', 'attention'],
         metavar='KIND,...',
-        help='occlusion, gradient (default both)',
+        help='occlusion, gradient, attention (default all)',
     )
     saliency.add_argument(
         '--windows', type=positive_count, default=6, help='how many windows (default 6)'

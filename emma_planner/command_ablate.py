@@ -175,7 +175,8 @@ def ablation_table(base: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     if base['driving_score'] is not None:
         parts.append(_table('score', base['driving_score'], rows, 'driving_score', 1))
     parts.append(
-        'masked: inputs are changed, the model is asked all the same; removed: not asked for\n'
+        'masked: inputs are changed, the model is asked all the same; '
+        'real: with less, more or otherwise\n'
         'change: mean over what both have; p: sign-flip permutation over scenes'
     )
     return '\n\n'.join(parts)

@@ -24,8 +24,10 @@ from emma_planner.runs.window import SourceError, Window
 from emma_planner.visualization.heat import draw_heat
 
 NAME = 'saliency'
-OCCLUSION, GRADIENT = 'occlusion', 'gradient'
-KINDS = (OCCLUSION, GRADIENT)
+OCCLUSION, GRADIENT, ATTENTION = 'occlusion', 'gradient', 'attention'
+KINDS = (OCCLUSION, GRADIENT, ATTENTION)
+IN_CELLS = (OCCLUSION, ATTENTION)
+"""So few values that they are shown and kept as they are."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,8 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
     planner, owner = local_model(config)
-    if GRADIENT in arguments.kinds and owner is None:
-        raise ModelError('gradient: need a model in this process, got a baseline or a server')
+    inside = [kind for kind in arguments.kinds if kind != OCCLUSION]
+    if inside and owner is None:
+        raise ModelError(f'{inside[0]}: need a model in this process, got a baseline or a server')
     windows = _chosen(arguments, config)
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -62,7 +65,7 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
             for kind in arguments.kinds:
                 picture, heat = _heat(kind, planner, owner, given)
                 name = f'{number:03d}-{kind}.png'
-                _write(arguments.out / name, picture, heat, is_smooth=kind == GRADIENT)
+                _write(arguments.out / name, picture, heat, is_smooth=kind not in IN_CELLS)
                 rows.append(
                     {
                         'scene': window.scene,
@@ -70,7 +73,7 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
                         'kind': kind,
                         'picture': name,
                         'heat': np.nan_to_num(heat).round(4).tolist()
-                        if kind == OCCLUSION
+                        if kind in IN_CELLS
                         else None,
                     }
                 )
@@ -100,9 +103,10 @@ def _heat(kind: str, planner: Any, owner: Any, given: PlannerInput) -> tuple[Any
     front = given.frames[:1]
     if kind == OCCLUSION:
         return front[0].rgb, occlusion_saliency(planner, given)
-    from emma_planner.models.written_plan import as_seen, gradient_saliency
+    from emma_planner.models.written_plan import as_seen, attention_saliency, gradient_saliency
 
-    return as_seen(owner, front), gradient_saliency(owner, front, planner.plan(given))
+    saliency = gradient_saliency if kind == GRADIENT else attention_saliency
+    return as_seen(owner, front), saliency(owner, front, planner.plan(given))
 
 
 def _write(path: Path, picture: Any, heat: Any, *, is_smooth: bool) -> None:

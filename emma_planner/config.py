@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from emma_planner.planning.types import DT_S, NUM_HISTORY
+
 SHIPPED = 'emma-small'
 UNTRAINED = 'untrained'
 """Model name of a small random-weight model of a stock architecture, built on the spot."""
@@ -99,8 +101,22 @@ class PlannerConfig(Parameters):
         'how the model writes actions; auto takes tokens where the vocabulary has them',
         choices=('auto', 'text', 'tokens'),
     )
+    plan_step_s: float = parameter(
+        DT_S,
+        'time between the points that a model writes as text: 0.5, 1 or 2.5; each is held',
+        unit='s',
+        low=DT_S,
+        high=2.5,
+    )
     use_reasoning: bool = parameter(True, 'ask for the chain of thought before the plan')
-    use_history: bool = parameter(True, 'tell the model the motion of the last 5 s')
+    use_image: bool = parameter(True, 'show the model the pictures')
+    history_steps: int = parameter(
+        NUM_HISTORY,
+        'how much of the last 5 s of motion the model is told, in steps of 0.5 s; 0 for nothing',
+        unit='steps',
+        low=0,
+        high=NUM_HISTORY,
+    )
     use_command: bool = parameter(True, 'tell the model the route command')
     variant: str = parameter(
         '', "changes of the inputs for tests of a planner, as 'image_blank' or 'fog:3+noise:1'"

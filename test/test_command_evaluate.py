@@ -72,9 +72,15 @@ def test_a_recording_is_scored_to_its_end(tmp_path, emma):
     assert run['planner']['ade_m']['mean'] < 0.05  # a steady circle
 
 
-@pytest.mark.parametrize('workers', [1, 2])
-def test_more_workers_and_rescoring_give_the_same_figures(data, tmp_path, emma, workers):
-    for name, options in (('one', ()), ('more', ('--workers', workers))):
+@pytest.mark.parametrize(
+    'many',
+    [('--workers', '1'), ('--workers', '2'), ('--workers', '2', '--ray', 'local')],
+    ids=['1', '2', 'ray'],
+)
+def test_more_workers_and_rescoring_give_the_same_figures(data, tmp_path, emma, many):
+    if '--ray' in many:
+        pytest.importorskip('ray')
+    for name, options in (('one', ()), ('more', many)):
         assert emma('evaluate', data, *BASELINE, *options, '--out', tmp_path / name)[0] == 0
     assert metrics(tmp_path / 'one') == metrics(tmp_path / 'more')
     assert emma('evaluate', tmp_path / 'one', '--out', tmp_path / 'again')[0] == 0
@@ -206,7 +212,7 @@ def test_windows_without_any_truth_are_counted(tmp_path, emma):
         (('evaluate', 'SET', '--cameras', '2'), 2, '--cameras: invalid choice: 2'),
         (('ablate', 'SET', '--variants', 'image_blnk'), 2, "got 'image_blnk'; nearest is"),
         (('ablate', 'SET', '--variants', 'ablation'), 2, 'nearest set is ablations'),
-        (('ablate', 'SET', '--variants', 'use_histroy=1'), 2, 'nearest is use_history'),
+        (('ablate', 'SET', '--variants', 'histroy_steps=1'), 2, 'nearest is history_steps'),
         (('ablate', 'SET', '--variants', 'fog'), 2, 'fog: need a severity of 1 to 5'),
         (('ablate', 'SET', '--sets', '/no/file'), 2, 'need sets of variants'),
     ],
@@ -237,7 +243,7 @@ def test_variants_stand_beside_the_base_with_what_they_change(data, tmp_path, em
     assert len(rows) == 8
     assert rows['image_blank']['ade_m']['change']['mean'] == 0.0  # a baseline is blind
     assert rows['image_blank']['kind'] == 'masked'
-    assert rows['use_reasoning=false']['kind'] == 'removed'
+    assert rows['use_reasoning=false']['kind'] == 'real'
     assert rows['history_zero']['ade_m']['change']['mean'] > 3.0
     biases = [rows[f'odometry_bias:{k}']['ade_m']['after'] for k in range(1, 6)]
     assert len(set(biases)) == 5
@@ -313,7 +319,8 @@ def test_where_a_planner_looks_is_drawn(data, tmp_path, emma):
     ('kinds', 'status', 'message'),
     [
         ('gradient', 1, 'gradient: need a model in this process, got a baseline or a server'),
-        ('look', 2, '--kinds: need occlusion, gradient, got look'),
+        ('attention', 1, 'attention: need a model in this process, got a baseline or a server'),
+        ('look', 2, '--kinds: need occlusion, gradient, attention, got look'),
     ],
 )
 def test_a_kind_of_saliency_that_cannot_be_is_said(data, tmp_path, emma, kinds, status, message):

@@ -5,6 +5,7 @@ Knows no file and no planner: frames and a plan in, gradients and pictures out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from emma_planner.planning.chat import ModelError
 from emma_planner.planning.types import ByteArray, CameraFrame, FloatArray, Plan
 
 PGD_STEPS = 10
+MOST_STRETCHED = 0.5
+"""A token covers at most e^0.5 = 1.6 times as much in one direction as in the other."""
 PGD_STEP_SHARE = 0.25
 """Of the largest change, in each step (Madry et al., ICLR 2018)."""
 
@@ -37,6 +40,55 @@ def gradient_saliency(
     gradient = _gradient(owner, inputs, written & last)
     heat = gradient.abs().sum(dim=(0, 1))
     return np.asarray((heat / heat.max().clamp_min(1e-12)).cpu().numpy(), dtype=np.float64)
+
+
+def attention_saliency(
+    owner: TransformersModel, frames: Sequence[CameraFrame], plan: Plan
+) -> FloatArray:
+    """Return how much the plan's own actions attend to each token of the picture.
+
+    The mean over layers, heads and actions. Attention is where a model reads, which need not be
+    what it plans by (Jain, Wallace, Attention is not explanation, NAACL 2019): see the gradient,
+    or what occlusion changes, beside it.
+
+    :returns: ``(rows, columns)`` of the picture's tokens, 0 to 1
+    :raises ModelError: the model does not take a picture as such, or its tokens are no grid
+    """
+    inputs, written = _conversation(owner, frames, plan)
+    readers = written[0].clone()
+    readers[: -_length(owner, plan.replies[-1])] = False
+    seen = (inputs['input_ids'][0] == _image_id(owner)).nonzero().ravel()
+    decoder = owner.model.get_decoder()
+    before = decoder.config._attn_implementation  # there is no other way to ask
+    values = inputs['pixel_values'].to(owner.model.dtype)
+    with owner.lock, torch.inference_mode():
+        decoder.set_attn_implementation('eager')
+        try:
+            found = owner.model(
+                **{**inputs, 'pixel_values': values}, use_cache=False, output_attentions=True
+            )
+        finally:
+            decoder.set_attn_implementation(before)
+    layers = torch.stack([layer[0].float() for layer in found.attentions])
+    heat = layers.mean(dim=(0, 1))[readers][:, seen].mean(dim=0)
+    height, width = inputs['pixel_values'].shape[-2:]
+    rows, columns = grid_of(len(seen), width / height)
+    heat = (heat / heat.max().clamp_min(1e-12)).reshape(rows, columns)
+    return np.asarray(heat.cpu().numpy(), dtype=np.float64)
+
+
+def grid_of(count: int, aspect: float) -> tuple[int, int]:
+    """Return rows and columns of a picture's tokens: of all that fit, the nearest to its shape.
+
+    :param aspect: width over height of the picture
+    :raises ModelError: no such grid is near it
+    """
+    rows = [row for row in range(1, count + 1) if count % row == 0]
+    if rows:
+        best = min(rows, key=lambda row: abs(math.log(count / row / row / aspect)))
+        if abs(math.log(count / best / best / aspect)) < MOST_STRETCHED:
+            return best, count // best
+    raise ModelError(f'need tokens in a grid of width/height {aspect:.2f}, got {count} of them')
 
 
 def attacked(
@@ -136,6 +188,11 @@ def _pixels(owner: TransformersModel, inputs: dict[str, Any]) -> torch.Tensor:
             f'got {tuple(values.shape)}'
         )
     return values
+
+
+def _image_id(owner: TransformersModel) -> int:
+    config = owner.model.config
+    return int(getattr(config, 'image_token_id', None) or config.image_token_index)
 
 
 def _scales(owner: TransformersModel, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

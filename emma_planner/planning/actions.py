@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class ActionCodec(Protocol):
         ...
 
     def write_history(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
-        """Write ``(10,)`` past speeds [m/s] and curvatures [1/m] as prompts do."""
+        """Write past speeds [m/s] and curvatures [1/m], any number of each, as prompts do."""
         ...
 
     def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
@@ -83,51 +83,64 @@ def _decimal(value: float) -> str:
 
 
 class TextActions:
-    """Ten ``[speed, curvature x 100]`` pairs as JSON text; any model can write it."""
+    """Pairs ``[speed, curvature x 100]`` as JSON text; any model can write it.
+
+    :param step_s: time that a pair is held: 0.5 s for ten pairs, 1 s for five, 2.5 s for two
+    :raises ValueError: the horizon has no whole number of such steps of whole half seconds
+    """
 
     is_taught = False
     _SPEED = r'(?:0|[1-9][0-9]?)\.[0-9]{2}'
     _CURVATURE = r'-?(?:0|[1-9][0-9]?)\.[0-9]{2}'
-    _REGEX = (
-        rf'\{{"plan":\[\[{_SPEED},{_CURVATURE}\]'
-        rf'(?:,\[{_SPEED},{_CURVATURE}\]){{{NUM_STEPS - 1}}}\]\}}'
-    )
-    _SCHEMA: ClassVar[Mapping[str, Any]] = {
-        'type': 'object',
-        'properties': {
-            'plan': {
-                'type': 'array',
-                'minItems': NUM_STEPS,
-                'maxItems': NUM_STEPS,
-                'items': {
-                    'type': 'array',
-                    'minItems': 2,
-                    'maxItems': 2,
-                    'items': {'type': 'number'},
-                },
-            }
-        },
-        'required': ['plan'],
-        'additionalProperties': False,
-    }
-    reply_format = TextFormat(regex=_REGEX, json_schema=_SCHEMA)
-    max_tokens = len('{"plan":[]}') + NUM_STEPS * len('[99.99,-99.99],') + 1
-    """One token a character at worst, and one to end the reply."""
+
+    def __init__(self, step_s: float = DT_S) -> None:
+        known = {DT_S * each: each for each in range(1, NUM_STEPS) if NUM_STEPS % each == 0}
+        if step_s not in known:
+            steps = ', '.join(f'{step:g}' for step in known)
+            raise ValueError(f'need a step of {steps} s, got {step_s:g} s')
+        self._each = known[step_s]
+        self._step_s = step_s
+        self._count = NUM_STEPS // self._each
+        pair = rf'\[{self._SPEED},{self._CURVATURE}\]'
+        self.reply_format = TextFormat(
+            regex=rf'\{{"plan":\[{pair}(?:,{pair}){{{self._count - 1}}}\]\}}',
+            json_schema=self._schema(),
+        )
+        # one token a character at worst, and one to end the reply
+        self.max_tokens = len('{"plan":[]}') + self._count * len('[99.99,-99.99],') + 1
+
+    def _schema(self) -> Mapping[str, Any]:
+        pair = {'type': 'array', 'items': {'type': 'number'}, 'minItems': 2, 'maxItems': 2}
+        plan = {
+            'type': 'array',
+            'items': pair,
+            'minItems': self._count,
+            'maxItems': self._count,
+        }
+        return {
+            'type': 'object',
+            'properties': {'plan': plan},
+            'required': ['plan'],
+            'additionalProperties': False,
+        }
 
     def instructions(self) -> str:
         """Return the answer's form in words, with the scale of each number."""
         return (
             f'Give the speed [m/s] and the curvature [1/(100 m), left positive] of the car for '
-            f'the next {NUM_STEPS * DT_S:g} s in steps of {DT_S:g} s: exactly {NUM_STEPS} pairs, '
-            f'the first for the next {DT_S:g} s. Answer with nothing but '
-            '{"plan":[[speed,curvature],...]}, each number with two decimals.'
+            f'the next {NUM_STEPS * DT_S:g} s in steps of {self._step_s:g} s: exactly '
+            f'{self._count} pairs, the first for the next {self._step_s:g} s. Answer with nothing '
+            'but {"plan":[[speed,curvature],...]}, each number with two decimals.'
         )
 
     def encode(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
-        """Write the JSON text that ``reply_format`` accepts; values outside it take its bound."""
-        speeds = np.clip(speeds_mps, 0.0, _MAX_TEXT)
+        """Write the JSON text that ``reply_format`` accepts; values outside it take its bound.
+
+        A longer step is written as the mean of what it holds for.
+        """
+        speeds = np.clip(self._means(speeds_mps), 0.0, _MAX_TEXT)
         limit_1pm = _MAX_TEXT / CURVATURE_SCALE
-        curvatures = np.clip(curvatures_1pm, -limit_1pm, limit_1pm)
+        curvatures = np.clip(self._means(curvatures_1pm), -limit_1pm, limit_1pm)
         return '{"plan":[' + format_pairs(speeds, curvatures) + ']}'
 
     def write_history(self, speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> str:
@@ -135,9 +148,12 @@ class TextActions:
         return format_pairs(speeds_mps, curvatures_1pm)
 
     def decode(self, text: str) -> tuple[FloatArray, FloatArray]:
-        """Read ten pairs, tolerant of brackets and spacing; see :func:`parse_pairs`."""
-        values = parse_pairs(text)
+        """Read the pairs, tolerant of brackets and spacing; see :func:`parse_pairs`."""
+        values = np.repeat(parse_pairs(text, self._count), self._each, axis=0)
         return values[:, 0], values[:, 1] / CURVATURE_SCALE
+
+    def _means(self, values: FloatArray) -> FloatArray:
+        return np.asarray(np.reshape(values, (self._count, self._each)).mean(axis=1))
 
 
 class ActionTokens:

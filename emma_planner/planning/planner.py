@@ -28,6 +28,7 @@ from emma_planner.planning.parsing import PlanParseError, parse_reasoning
 from emma_planner.planning.ranking import DEFAULT, Ranker
 from emma_planner.planning.statements import read
 from emma_planner.planning.types import (
+    DT_S,
     ByteArray,
     CameraFrame,
     EgoHistory,
@@ -98,20 +99,26 @@ class EmmaOptions:
     ranker: Ranker = DEFAULT
 
 
-def choose_codec(model: ChatModel, action_format: str) -> ActionCodec:
+def choose_codec(model: ChatModel, action_format: str, plan_step_s: float = DT_S) -> ActionCodec:
     """Return the action codec: as named, or tokens where the vocabulary has them.
 
     :param action_format: ``auto``, ``text`` or ``tokens``
-    :raises ModelError: tokens are asked for that the model does not have
+    :param plan_step_s: between the points of a plan in text
+    :raises ModelError: tokens are asked for that the model does not have, or no such step
     """
     tokens = ActionTokens.speed_tokens + ActionTokens.curvature_tokens
     if action_format == 'text' or (action_format == 'auto' and not model.has_tokens(tokens)):
-        return TextActions()
+        try:
+            return TextActions(plan_step_s)
+        except ValueError as err:
+            raise ModelError(f'plan_step_s: {err}') from err
     if not model.has_tokens(tokens):
         raise ModelError(
             f'action_format tokens: need {len(tokens)} action tokens in the vocabulary, '
             f'{model.name} lacks them; use action_format text'
         )
+    if plan_step_s != DT_S:
+        raise ModelError(f'plan_step_s: need {DT_S:g} s with action tokens, got {plan_step_s:g} s')
     return ActionTokens()
 
 
@@ -177,9 +184,8 @@ class EmmaPlanner:
         turns = _Turns(self._clock, time_limit_s, self._options.use_reasoning)
         trajectory, reason, detail = None, None, ''
         try:
-            chat = self._model.start(
-                planner_input.frames, seed=self._seed_of(planner_input.stamp_ns, number)
-            )
+            frames = planner_input.frames if self._options.told.images else ()
+            chat = self._model.start(frames, seed=self._seed_of(planner_input.stamp_ns, number))
             reply = self._converse(chat, planner_input, turns)
             speeds, curvatures = self._codec.decode(reply.text)
             trajectory = _trajectory(speeds, curvatures)

@@ -15,9 +15,13 @@ from emma_planner.planning.types import DT_S, NUM_HISTORY, PlannerInput
 
 @dataclass(frozen=True)
 class Told:
-    """What a model is told of its situation besides the pictures; less is an ablation."""
+    """What a model is told of its situation; less is an ablation.
 
-    history: bool = True
+    :param history_steps: of the past, the last of ten; 0 for none
+    """
+
+    images: bool = True
+    history_steps: int = NUM_HISTORY
     command: bool = True
 
 
@@ -52,17 +56,19 @@ def plan_prompt(
 
 def _situation(planner_input: PlannerInput, codec: ActionCodec, told: Told) -> str:
     history = planner_input.history
-    motion = codec.write_history(history.speeds_mps, history.curvatures_1pm)
+    steps = told.history_steps
+    motion = codec.write_history(history.speeds_mps[-steps:], history.curvatures_1pm[-steps:])
     if codec.is_taught:
-        parts = (told.command and planner_input.command, told.history and motion)
+        parts = (told.command and planner_input.command, steps and motion)
         return '\n'.join(part for part in parts if part)
-    cameras = ', '.join(frame.name for frame in planner_input.frames)
-    lines = [f'You drive a car. Camera: {cameras}.']
+    lines = ['You drive a car.']
+    if told.images:
+        lines[0] += f' Camera: {", ".join(frame.name for frame in planner_input.frames)}.'
     if told.command:
         lines[0] += f' Route command: {planner_input.command}.'
-    if told.history:
+    if steps:
         lines.append(
-            f'The last {NUM_HISTORY * DT_S:g} s in steps of {DT_S:g} s, oldest first, as '
+            f'The last {steps * DT_S:g} s in steps of {DT_S:g} s, oldest first, as '
             f'[speed m/s, curvature 1/(100 m), left positive]: {motion}'
         )
     return '\n'.join(lines)

@@ -89,7 +89,8 @@ def _drives(all_drives: Sequence[Drives]) -> str:
 def _ablation(ablation: Ablation) -> str:
     name = ablation.base['planner']['name'] if ablation.base['planner'] else 'base'
     lines = [
-        f'**Variants of {name}** (masked: the input is changed; removed: it is not asked for)',
+        f'**Variants of {name}** (masked: the input is changed; '
+        'real: the model is asked with less, more or otherwise)',
         '',
         '| variant | kind | ADE [m] | change | p | driving score | change | p |',
         '|---' * 8 + '|',

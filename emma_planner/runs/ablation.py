@@ -13,10 +13,10 @@ import yaml
 
 from emma_planner.config import ConfigError, PlannerConfig, update_config
 from emma_planner.variants.camera_faults import SEVERITIES
-from emma_planner.variants.registry import changes_of
+from emma_planner.variants.registry import changes_of, is_mask
 
 BASE = 'base'
-MASKED, REMOVED, BOTH = 'masked', 'removed', 'both'
+MASKED, REAL, BOTH = 'masked', 'real', 'both'
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Ablation:
     :param name: as it was asked for
     :param config: with it
     :param kind: ``masked`` where inputs are changed and the model is asked all the same,
-        ``removed`` where parameters are others, ``both``
+        ``real`` where it is asked with less, more or other parameters, ``both``
     """
 
     name: str
@@ -89,5 +89,6 @@ def _ablation(name: str, config: PlannerConfig, sets: Mapping[str, Sequence[str]
         raise ConfigError(f'{err}' + (f'; nearest set is {near[0]}' if near else '')) from err
     if changes:
         parameters['variant'] = variant
-    kind = BOTH if changes and values else MASKED if changes else REMOVED
+    kinds = {MASKED if is_mask(part) else REAL for part in changes} | {REAL for _ in values}
+    kind = kinds.pop() if len(kinds) == 1 else BOTH
     return Ablation(name, update_config(config, parameters, name), kind)

@@ -1,7 +1,8 @@
 """Inputs taken away at the input: the model is still asked for what is not there.
 
-These are pseudo-ablations, as a mask is; leaving a part out of the prompt is the parameters'
-``use_history``, ``use_command`` and ``use_reasoning``.
+Most are pseudo-ablations, as a mask is; leaving a part out of the conversation is the parameters'
+``use_image``, ``history_steps``, ``use_command`` and ``use_reasoning``. Other cameras are taken
+away, and pictures of the past given, in earnest.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from emma_planner.planning.types import ByteArray, PlannerInput
+from emma_planner.planning.types import NS_PER_S, ByteArray, PlannerInput
 from emma_planner.variants.change import (
     Change,
     Context,
@@ -96,6 +97,24 @@ def permuted(channel: str, step: int | None = None) -> Change:
         }
         motion[channel][chosen] = getattr(other, channel)[chosen]
         return with_motion(planner_input, motion['speeds_mps'], motion['curvatures_1pm'])
+
+    return change
+
+
+def front_only(planner_input: PlannerInput, _: Context) -> PlannerInput:
+    """Give the front camera alone."""
+    return replace(planner_input, frames=planner_input.frames[:1])
+
+
+def past_frames(count: int) -> Change:
+    """Give the front camera's last pictures, too, the newest first; fewer where a drive begins."""
+
+    def change(planner_input: PlannerInput, context: Context) -> PlannerInput:
+        frames = planner_input.frames
+        for before in reversed(context.past[-count:]):
+            ago_s = (planner_input.stamp_ns - before.stamp_ns) / NS_PER_S
+            frames += (replace(before.frames[0], name=f'front {ago_s:.1f} s ago'),)
+        return replace(planner_input, frames=frames)
 
     return change
 

@@ -21,6 +21,10 @@ ABLATION, CAMERA, ODOMETRY, ATTACK, IMPORTANCE = (
 )
 
 
+PAST_FRAMES = (1, 3, 9)
+"""Pictures of the past beside the present one."""
+
+
 class VariantError(ConfigError):
     """No such variant; the message names the nearest."""
 
@@ -33,16 +37,22 @@ class Variant:
     :param group: what it belongs to
     :param make: severity (0 where there is none) to the change
     :param has_severity: whether it comes in severities 1 to 5
+    :param is_mask: whether the model is asked for what is not there; else it is given less or more
     """
 
     name: str
     group: str
     make: Callable[[int], Change]
     has_severity: bool = False
+    is_mask: bool = True
 
 
 def _plain(name: str, change: Change, group: str = ABLATION) -> Variant:
     return Variant(name, group, lambda _: change)
+
+
+def _in_earnest(name: str, change: Change) -> Variant:
+    return Variant(name, ABLATION, lambda _: change, is_mask=False)
 
 
 def _in_severities(name: str, group: str, make: Callable[[int], Change]) -> Variant:
@@ -64,6 +74,11 @@ VARIANTS = {
         _plain('history_present', ablations.history_present),
         _plain('history_zero', ablations.history_zero),
         _plain('command_none', ablations.command_none),
+        _in_earnest('front_only', ablations.front_only),
+        *(
+            _in_earnest(f'past_frames_{count}', ablations.past_frames(count))
+            for count in PAST_FRAMES
+        ),
         _camera('noise', camera_faults.noise),
         _camera('blur', camera_faults.blur),
         _camera('fog', camera_faults.fog),
@@ -102,6 +117,14 @@ def changes_of(text: str) -> tuple[Change, ...]:
     :raises VariantError: no such name or severity
     """
     return tuple(_change(part.strip()) for part in text.split('+')) if text.strip() else ()
+
+
+def is_mask(text: str) -> bool:
+    """Whether every change that a text names is a mask: what is changed is asked for all the same.
+
+    :param text: as for :func:`changes_of`
+    """
+    return all(VARIANTS[part.strip().partition(':')[0]].is_mask for part in text.split('+'))
 
 
 def names_of(group: str) -> tuple[str, ...]:

@@ -15,7 +15,13 @@ from training.test_small_model import TINY
 from emma_planner.assemble import build_planner, local_model
 from emma_planner.config import PlannerConfig
 from emma_planner.models.untrained import build_untrained
-from emma_planner.models.written_plan import as_seen, attacked, gradient_saliency
+from emma_planner.models.written_plan import (
+    as_seen,
+    attacked,
+    attention_saliency,
+    gradient_saliency,
+    grid_of,
+)
 from emma_planner.planning.chat import ModelError
 from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
 from emma_planner.training.build_model import init_model
@@ -51,6 +57,31 @@ def test_every_pixel_has_its_share_and_the_model_is_not_touched(planned, given):
     after = owner.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert all(parameter.grad is None for parameter in owner.model.parameters())
+
+
+def test_attention_is_a_share_of_each_token_and_the_model_writes_as_before(planned, given):
+    planner, owner, plan = planned
+    heat = attention_saliency(owner, given.frames, plan)
+    assert heat.shape == (6, 11)
+    assert heat.max() == pytest.approx(1.0)
+    assert heat.min() > 0.0
+    assert planner.plan(given).replies == plan.replies
+    dark = (replace(given.frames[0], rgb=given.frames[0].rgb // 4),)
+    assert not np.allclose(attention_saliency(owner, dark, plan), heat)
+
+
+@pytest.mark.parametrize(
+    ('count', 'aspect', 'grid'),
+    [(66, 352 / 192, (6, 11)), (196, 1.0, (14, 14)), (220, 16 / 9, (11, 20))],
+)
+def test_tokens_lie_as_the_picture_does(count, aspect, grid):
+    assert grid_of(count, aspect) == grid
+
+
+@pytest.mark.parametrize('count', [0, 67])
+def test_tokens_that_are_no_grid_are_an_error(count):
+    with pytest.raises(ModelError, match=rf'need tokens in a grid of .* 1\.83, got {count}'):
+        grid_of(count, 352 / 192)
 
 
 def test_the_picture_as_it_is_seen_gives_the_same_plan(planned, given):
@@ -100,6 +131,25 @@ def test_an_attack_is_a_parameter_of_the_planner(folder, given):
     assert planner.name == build_planner(replace(config, attack='none')).name
     with pytest.raises(ModelError, match='attack pgd: need a model in this process'):
         build_planner(PlannerConfig(planner='constant-action', attack='pgd'))
+
+
+def test_a_model_is_asked_without_a_picture_and_with_several(folder, planned, given):
+    _, _, plan = planned
+    config = PlannerConfig(model=str(folder), reason_tokens=12)
+    blind = build_planner(replace(config, use_image=False))
+    other = (replace(given.frames[0], rgb=given.frames[0].rgb[::-1].copy()),)
+    without = blind.plan(given)
+    assert without.replies
+    assert without.replies == blind.plan(replace(given, frames=other)).replies
+    assert without.tokens.prompt == plan.tokens.prompt - 66 - _extra(plan, without)
+    several = build_planner(config).plan(replace(given, frames=given.frames + other))
+    assert several.replies
+    assert several.tokens.prompt == plan.tokens.prompt + 66 - _extra(plan, several)
+
+
+def _extra(plan, other) -> int:
+    """Tokens that one reply has beyond another; both have at most 12."""
+    return plan.tokens.generated - other.tokens.generated
 
 
 def test_a_model_that_takes_no_picture_as_such_is_named(tmp_path, given):

@@ -254,3 +254,27 @@ def test_other_replies_than_twenty_tokens_in_turn_are_refused(text, reason):
 def test_blanks_around_tokens_are_tolerated():
     speeds, _ = TOKENS.decode(' ' + GOOD.replace('><', '> <') + '\n')
     np.testing.assert_allclose(speeds, 0.45)
+
+
+@pytest.mark.parametrize(('step_s', 'each'), [(0.5, 1), (1.0, 2), (2.5, 5)])
+def test_a_longer_step_is_held_and_written_as_the_mean_of_what_it_holds_for(step_s, each):
+    codec = TextActions(step_s)
+    speeds, curvatures = _actions(3)
+    text = codec.encode(speeds, curvatures)
+    assert re.fullmatch(codec.reply_format.regex, text)
+    assert _is_valid(json.loads(text), codec.reply_format.json_schema)
+    assert f'in steps of {step_s:g} s: exactly {10 // each} pairs' in codec.instructions()
+    read = codec.decode(text)
+    for known, found, error in zip((speeds, curvatures), read, (5e-3, 5e-5), strict=True):
+        means = np.repeat(known.reshape(-1, each).mean(axis=1), each)
+        assert np.abs(found - means).max() <= error + 1e-12
+    assert len(text) <= codec.max_tokens
+    if each > 1:
+        with pytest.raises(PlanParseError, match=f'need {10 // each} pairs of numbers, got 10'):
+            codec.decode(TEN_PAIRS)
+
+
+@pytest.mark.parametrize('step_s', [0.0, 0.25, 1.5, 2.0, 5.0])
+def test_a_step_that_does_not_fill_the_horizon_is_refused(step_s):
+    with pytest.raises(ValueError, match=rf'need a step of 0\.5, 1, 2\.5 s, got {step_s:g} s'):
+        TextActions(step_s)

@@ -18,6 +18,7 @@ from emma_planner.planning.planner import (
     failed_plan,
     plan_snapshot,
 )
+from emma_planner.planning.prompts import Told
 from emma_planner.planning.types import InputError, PlanningError, Reason, Reasoning
 
 CODEC = TextActions()
@@ -99,6 +100,13 @@ def test_a_plan_is_one_conversation_of_two_turns(make_input):
     assert plan.replies == (THOUGHT, PLAN)
     assert plan.reasoning == Reasoning('road', ('bus',), 'go on')
     assert plan.stamp_ns == planner_input.stamp_ns
+
+
+def test_a_model_that_is_not_to_see_is_shown_nothing(make_input):
+    model = ScriptedModel([THOUGHT, PLAN])
+    assert _planner(model, told=Told(images=False)).plan(make_input()).valid
+    assert model.started[0][0] == ()
+    assert 'Camera' not in model.asked[0]['text']
 
 
 def test_the_trajectory_is_the_integrated_reply(make_input):
@@ -290,6 +298,15 @@ def test_a_planner_bears_the_name_of_its_model():
 def test_auto_takes_tokens_where_the_vocabulary_has_them(action_format, has_tokens, codec):
     model = ScriptedModel([], tokens=has_tokens)
     assert isinstance(choose_codec(model, action_format), codec)
+
+
+def test_the_step_of_a_plan_in_text_is_the_one_asked_for():
+    codec = choose_codec(ScriptedModel([]), 'auto', 2.5)
+    assert 'exactly 2 pairs' in codec.instructions()
+    with pytest.raises(ModelError, match=r'plan_step_s: need a step of 0\.5, 1, 2\.5 s, got 2 s'):
+        choose_codec(ScriptedModel([]), 'text', 2.0)
+    with pytest.raises(ModelError, match=r'plan_step_s: need 0\.5 s with action tokens, got 1 s'):
+        choose_codec(ScriptedModel([], tokens=True), 'auto', 1.0)
 
 
 def test_tokens_that_the_model_lacks_are_a_model_error():

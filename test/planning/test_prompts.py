@@ -72,16 +72,39 @@ def test_a_model_that_was_trained_for_it_is_asked_in_few_words(make_input):
 
 
 @pytest.mark.parametrize('codec', [TextActions(), ActionTokens()])
+@pytest.mark.parametrize('steps', [1, 4, 10])
+def test_the_last_steps_of_the_past_are_told(make_input, codec, steps):
+    planner_input = make_input(speeds=np.arange(10.0), curvatures=np.linspace(-0.02, 0.02, 10))
+    history = planner_input.history
+    motion = codec.write_history(history.speeds_mps[-steps:], history.curvatures_1pm[-steps:])
+    text = reason_prompt(planner_input, codec, Told(history_steps=steps))
+    if codec.is_taught:
+        assert text == f'{planner_input.command}\n{motion}\nReason.'
+    else:
+        assert f'The last {steps * 0.5:g} s' in text
+        assert text.count('[') == steps + 1
+
+
+def test_cameras_that_are_not_shown_are_not_named(make_input):
+    assert 'Camera: front.' in reason_prompt(make_input(), TextActions())
+    assert 'Camera' not in reason_prompt(make_input(), TextActions(), Told(images=False))
+
+
+@pytest.mark.parametrize('codec', [TextActions(), ActionTokens()])
 def test_what_is_not_to_be_told_is_left_out(make_input, codec):
     planner_input = make_input(command='turn left', speeds=np.arange(10.0), curvatures=0.01)
     history = planner_input.history
     motion = codec.write_history(history.speeds_mps, history.curvatures_1pm)
-    for told in (Told(history=False), Told(command=False), Told(history=False, command=False)):
+    for told in (
+        Told(history_steps=0),
+        Told(command=False),
+        Told(history_steps=0, command=False),
+    ):
         for text in (
             reason_prompt(planner_input, codec, told),
             plan_prompt(planner_input, codec, told, reasoned=False),
         ):
-            assert (motion in text) == told.history
+            assert (motion in text) == bool(told.history_steps)
             assert ('turn left' in text) == told.command
             assert 'None' not in text
             assert 'False' not in text

@@ -24,6 +24,7 @@ from emma_planner.variants.registry import (
     VARIANTS,
     VariantError,
     changes_of,
+    is_mask,
     names_of,
 )
 
@@ -158,6 +159,34 @@ def test_a_frozen_picture_is_that_of_the_beginning_of_the_drive():
     later = _situation(2000)
     assert (_rgb(planner.changed(later)) == _rgb(later)).all()  # another drive
     assert (_rgb(planner.changed(_situation(1))) == _rgb(_situation(1))).all()  # and another
+
+
+def test_pictures_of_the_past_come_behind_the_present_one_newest_first():
+    planner = _planner('past_frames_3')
+    given = [planner.changed(_situation(number)).frames for number in range(6)]
+    assert [len(frames) for frames in given] == [1, 2, 3, 4, 4, 4]
+    assert [frame.name for frame in given[5]] == [
+        'front',
+        'front 0.5 s ago',
+        'front 1.0 s ago',
+        'front 1.5 s ago',
+    ]
+    for ago, frame in enumerate(given[5]):
+        assert frame.stamp_ns == (5 - ago) * DT_NS
+        assert (frame.rgb == _rgb(_situation(5 - ago))).all()
+
+
+def test_the_front_camera_alone_is_left_of_six():
+    given = _situation(3)
+    others = tuple(CameraFrame(given.stamp_ns, f'camera {k}', _rgb(given)) for k in range(5))
+    surround = PlannerInput((*given.frames, *others), given.history, given.command)
+    assert _planner('front_only').changed(surround).frames == given.frames
+
+
+def test_what_is_asked_for_all_the_same_is_a_mask():
+    assert is_mask('image_blank+fog:2')
+    assert not is_mask('front_only')
+    assert not is_mask('fog:2+past_frames_1')
 
 
 def test_a_late_picture_is_an_earlier_one_and_its_stamp_is_not():
