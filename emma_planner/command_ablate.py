@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emma_planner.command_evaluate import ERRORS, run_tasks, scene_tasks
+from emma_planner.command_evaluate import ERRORS, planned_run
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once, why
 from emma_planner.config import ConfigError, PlannerConfig
 from emma_planner.evaluation.compare import compare, paired_errors
@@ -18,8 +18,7 @@ from emma_planner.intervals import figure_to_json
 from emma_planner.recordings.dataset import write_json
 from emma_planner.resources import ResourceError, config_path
 from emma_planner.runs.ablation import BASE, Ablation, ablations, read_sets
-from emma_planner.runs.open_source import SourceOptions
-from emma_planner.runs.run_folder import ABLATIONS, METRICS, begin_run, read_run
+from emma_planner.runs.run_folder import ABLATIONS, METRICS
 
 NAME = 'ablate'
 DRIVES = 'drives'
@@ -117,19 +116,9 @@ def _plan(
     arguments: argparse.Namespace, folder: Path, config: PlannerConfig
 ) -> tuple[list[Prediction], Scores]:
     """Plan all windows, or take those of an earlier run; score them."""
-    options = SourceOptions(arguments.every, arguments.split, arguments.cameras)
-    tasks = scene_tasks(folder, arguments.inputs, options, config)
-    about = {
-        'sources': [path.name for path in arguments.inputs],
-        'scenes': len(tasks),
-        'every_s': options.every_s,
-        'config_hash': config.hash(),
-    }
-    begin_run(folder, about, overwrite=arguments.overwrite)
-    error = run_tasks(tasks, arguments, label=folder.name)
+    name, found, error = planned_run(arguments, folder, arguments.inputs, config, folder.name)
     if error is not None:
         raise error
-    name, found = read_run(folder)
     scores = score(found, name, seed=config.seed)
     write_json(folder / METRICS, {'complete': True, 'runs': [scores.to_json()]})
     return found, scores

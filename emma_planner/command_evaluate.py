@@ -84,8 +84,26 @@ def _score_results(arguments: argparse.Namespace, config: PlannerConfig, paths: 
 
 
 def _plan(arguments: argparse.Namespace, config: PlannerConfig, paths: list[Path]) -> int:
+    name, predictions, error = planned_run(arguments, arguments.out, paths, config)
+    if not predictions and error is not None:
+        raise error
+    return _finish(arguments, config, {name: predictions}, error)
+
+
+def planned_run(
+    arguments: argparse.Namespace,
+    folder: Path,
+    paths: Sequence[Path],
+    config: PlannerConfig,
+    label: str = 'scenes',
+) -> tuple[str, list[Prediction], BaseException | None]:
+    """Plan all windows into a folder, or take those that an earlier run left there.
+
+    :param label: of the progress bar
+    :returns: the planner's name, what was planned, why it ended early
+    """
     options = SourceOptions(arguments.every, arguments.split, arguments.cameras)
-    tasks = scene_tasks(arguments.out, paths, options, config)
+    tasks = _scene_tasks(folder, paths, options, config)
     about = {
         'sources': [path.name for path in paths],
         'scenes': len(tasks),
@@ -96,15 +114,12 @@ def _plan(arguments: argparse.Namespace, config: PlannerConfig, paths: list[Path
         'variant': config.variant,
         'config_hash': config.hash(),
     }
-    begin_run(arguments.out, about, overwrite=arguments.overwrite)
-    error = run_tasks(tasks, arguments)
-    name, predictions = read_run(arguments.out)
-    if not predictions and error is not None:
-        raise error
-    return _finish(arguments, config, {name: predictions}, error)
+    begin_run(folder, about, overwrite=arguments.overwrite)
+    error = _run_tasks(tasks, arguments, label)
+    return (*read_run(folder), error)
 
 
-def scene_tasks(
+def _scene_tasks(
     folder: Path, paths: Sequence[Path], options: SourceOptions, config: PlannerConfig
 ) -> list[SceneTask]:
     """Return a task for each scene of all sources."""
@@ -116,8 +131,8 @@ def scene_tasks(
     return tasks
 
 
-def run_tasks(
-    tasks: Sequence[SceneTask], arguments: argparse.Namespace, label: str = 'scenes'
+def _run_tasks(
+    tasks: Sequence[SceneTask], arguments: argparse.Namespace, label: str
 ) -> BaseException | None:
     """Plan the scenes that are not there yet; return why it ended early, None at the end."""
     missing = [task for task in tasks if not task.file.exists()]
