@@ -88,3 +88,39 @@ def junction() -> RoadGraph:
         'x', 'left', (65.0, -20.0), 35.0, yaw_rad=np.pi / 2, kind='junction', block=1
     )
     return RoadGraph(lanes)
+
+
+def roundabout() -> RoadGraph:
+    """A road along x into a circle with three exits, driven to the left.
+
+    Nodes: ``a b`` the road, ``i0`` in the circle; before exit ``k`` comes node ``o<k>``, behind it
+    ``i<k+1>`` where the next road would come in; the exits are ``o<k> e<k> x<k>``.
+    """
+    lanes = straight('a', 'b', (0.0, 0.0), 50.0)
+    x, y, yaw = 50.0, 0.0, 0.0
+
+    def bend(start: str, end: str, radius_m: float, angle_rad: float) -> None:
+        nonlocal x, y, yaw
+        lane = arc(
+            start,
+            end,
+            (x, y),
+            radius_m,
+            angle_rad,
+            yaw_rad=yaw,
+            kind='roundabout',
+            block=1,
+        )
+        lanes.append(lane)
+        (x, y), yaw = lane.points[-1], yaw + angle_rad
+
+    bend('b', 'i0', 12.0, -0.8)
+    for k in range(3):
+        bend(f'i{k}', f'o{k}', 20.0, 0.9)
+        inside = x, y, yaw
+        bend(f'o{k}', f'e{k}', 12.0, -1.0)
+        lanes += straight(f'e{k}', f'x{k}', (x, y), 30.0, yaw_rad=yaw, block=2)
+        x, y, yaw = inside
+        if k < 2:
+            bend(f'o{k}', f'i{k + 1}', 20.0, 0.6)
+    return RoadGraph(lanes)

@@ -25,7 +25,8 @@ SHORTEST_CHANGE_M = 15.0
 CHANGE_COST_M = 30.0
 TURN_RAD = np.pi / 6
 """Less than this through a junction is straight on."""
-TURNING_KINDS = ('junction', 'roundabout')
+ROUNDABOUT = 'roundabout'
+TURNING_KINDS = ('junction', ROUNDABOUT)
 END_MARGIN_M = 6.0
 """The route ends this far before its last lane does, with the ego's front still on it."""
 
@@ -107,7 +108,7 @@ def plan_route(
         right_m=at(right),
         speed_limits_mps=at(limits),
         lane_width_m=start.width_m,
-        spans=_spans(samples, float(wanted[-1])),
+        spans=_spans(graph, samples, float(wanted[-1])),
     )
     return route, tuple(steps)
 
@@ -229,14 +230,16 @@ def _length(points: FloatArray) -> float:
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
-def _spans(samples: list[_Sample], length_m: float) -> tuple[RouteSpan, ...]:
-    """Join samples of one kind, block and lane change to spans."""
+def _spans(graph: RoadGraph, samples: list[_Sample], length_m: float) -> tuple[RouteSpan, ...]:
+    """Join samples of one kind, block and lane change to spans; a roundabout is one or two."""
     spans: list[RouteSpan] = []
     s, k = 0.0, 0
     while k < len(samples):
         last = k
         while last + 1 < len(samples) and _belongs(samples[last + 1], samples[k]):
             last += 1
+        if samples[k].lane.kind == ROUNDABOUT:
+            last = k + _passing(graph, samples[k : last + 1]) - 1
         end = s + sum(_length(sample.points) for sample in samples[k : last + 1])
         if s < length_m:
             command = _command(samples[k : last + 1])
@@ -252,12 +255,28 @@ def _belongs(sample: _Sample, first: _Sample) -> bool:
     )
 
 
+def _passing(graph: RoadGraph, samples: list[_Sample]) -> int:
+    """Return how many samples in a roundabout go before the way out is next.
+
+    While there are exits to pass, that is the command: whether to take the one ahead is then
+    told by what holds there, not by what was said when the roundabout was entered.
+    """
+    ways_out = [k for k, sample in enumerate(samples) if len(graph.next_lanes(sample.lane)) > 1]
+    passed = [k for k in ways_out if k < len(samples) - 2]  # the last lane leads out
+    # behind an exit comes the arc up to where the next road comes in
+    return passed[-1] + 2 if passed else len(samples)
+
+
 def _command(samples: list[_Sample]) -> str:
+    first, last = samples[0].lane, samples[-1].lane
     if samples[0].change:
         return samples[0].change
-    if samples[0].lane.kind not in TURNING_KINDS:
+    if first.kind not in TURNING_KINDS:
         return FOLLOW
-    turned = samples[-1].lane.yaw_rad[-1] - samples[0].lane.yaw_rad[0]
+    if first.kind == ROUNDABOUT:
+        leaves = wrap_angle(last.yaw_rad[-1] - last.yaw_rad[0])
+        return 'turn right' if leaves < 0.0 else 'go straight'
+    turned = last.yaw_rad[-1] - first.yaw_rad[0]
     turned = wrap_angle(turned)
     if abs(turned) < TURN_RAD:
         return 'go straight'

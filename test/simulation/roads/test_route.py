@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from simulation.roads_by_hand import junction, straight, two_lane_road
+from simulation.roads_by_hand import junction, roundabout, straight, two_lane_road
 
 from emma_planner.simulation.roads.road_graph import RoadGraph, RouteError
 from emma_planner.simulation.roads.route import (
@@ -69,6 +69,26 @@ def test_a_turn_is_commanded_before_it_comes(end, command):
     assert command_at(route, 45.0 - ANNOUNCE_M - 1.0) == 'follow lane'
     assert command_at(route, 45.0 - ANNOUNCE_M + 1.0) == command
     assert command_at(route, 50.0) == command
+    assert command_at(route, route.length_m - 1.0) == 'follow lane'
+
+
+@pytest.mark.parametrize('exit_', [0, 1, 2])
+def test_in_a_roundabout_it_is_commanded_at_each_exit_whether_it_is_the_one(exit_):
+    route, steps = _plan(roundabout(), 'a~b~0', f'e{exit_}~x{exit_}~0')
+    entered = [step for step in steps if step.lane.kind == 'roundabout']
+    passed = [step for step in entered if step.lane.id.startswith('o')][:-1]
+    assert len(passed) == exit_
+    for step in passed:  # at the mouth of an exit, and up to the end of it
+        for part in (0.01, 0.5, 0.99):
+            s_m = step.start_s_m + part * step.lane.length_m
+            assert command_at(route, s_m) == 'go straight'
+    mouth = entered[-1]
+    assert mouth.lane.id == f'o{exit_}~e{exit_}~0'
+    told_m = entered[-2].start_s_m
+    assert command_at(route, told_m + 1.0) == 'turn right'
+    assert command_at(route, mouth.start_s_m + 1.0) == 'turn right'
+    first = 'go straight' if exit_ else 'turn right'
+    assert command_at(route, 45.0 - ANNOUNCE_M + 1.0) == first
     assert command_at(route, route.length_m - 1.0) == 'follow lane'
 
 
