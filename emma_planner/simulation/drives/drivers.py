@@ -95,12 +95,15 @@ class ExpertDriver:
 
     :param period_s: time between plans
     :param spacing: takes every n-th pose of the expert's 0.1 s steps
+
+    ``is_driving`` says whether its control is what the car does; who drives in its place says no.
     """
 
     def __init__(self, vehicle: VehicleShape, period_s: float = 0.0, spacing: int = 1) -> None:
         self.name = EXPERT if spacing == 1 else EXPERT_PATH
         self.shown = Shown()
         self.plan: ExpertPlan | None = None
+        self.is_driving = True
         self._expert = Expert(vehicle)
         self._following = Following(follower_config(vehicle))
         self._period_ns = round(period_s * NS_PER_S)
@@ -122,7 +125,7 @@ class ExpertDriver:
 
     def _take(self, observation: Observation) -> None:
         now_ns = observation.stamp_ns
-        self.plan = self._expert.plan(observation)
+        self.plan = self._expert.plan(observation, is_driven=self.is_driving)
         step_ns = round(EXPERT_STEP_S * self._spacing * NS_PER_S)
         poses = self.plan.poses[self._spacing - 1 :: self._spacing]
         stamps = tuple(now_ns + (k + 1) * step_ns for k in range(len(poses)))

@@ -44,6 +44,8 @@ STANDS_MPS = 0.3
 MAX_GAP_S = 1.0
 """Memory of motion is older than this no more."""
 AHEAD_M = 110.0
+HARDEST_MPS2, STRONGEST_MPS2 = 8.0, 3.0
+"""Braking and acceleration that a car can be seen to have."""
 
 
 class Expert:
@@ -57,11 +59,18 @@ class Expert:
         self._path = ExpertPath()
         self._rules = Yielding()
         self._last: tuple[int, Motion, FloatArray] | None = None
+        self._seen: tuple[int, float] | None = None
         self._waited_s = 0.0
         self._speeds: dict[str, tuple[int, float, float]] = {}
 
-    def plan(self, observation: Observation) -> ExpertPlan:
-        """Return what to do from now on."""
+    def plan(self, observation: Observation, *, is_driven: bool = True) -> ExpertPlan:
+        """Return what to do from now on.
+
+        :param is_driven: whether the ego follows these plans; else the plan begins with how the
+            ego is seen to move, not with how the last plan would have moved it
+        """
+        if not is_driven:
+            self._last = None
         truth, now_ns = observation.truth, observation.stamp_ns
         frame = RouteFrame(truth.route, truth.route_s_m)
         ego = self._ego(observation)
@@ -116,13 +125,21 @@ class Expert:
 
     def _acceleration(self, now_ns: int, speed_mps: float) -> float:
         """What the ego does now, by the last plan."""
-        if self._last is None or speed_mps < 0.1:
+        if speed_mps < 0.1:
             return 0.0
+        if self._last is None:
+            return self._seen_acceleration(now_ns, speed_mps)
         age_s = (now_ns - self._last[0]) / NS_PER_S
         if not 0.0 < age_s <= MAX_GAP_S:
             return 0.0
         k = max(round(age_s / DT_S) - 1, 0)
         return float(self._last[1].accelerations_mps2[k])
+
+    def _seen_acceleration(self, now_ns: int, speed_mps: float) -> float:
+        if self._seen is None or not 0 < now_ns - self._seen[0] <= MAX_GAP_S * NS_PER_S:
+            return 0.0
+        seen = (speed_mps - self._seen[1]) / (now_ns - self._seen[0]) * NS_PER_S
+        return min(max(seen, -HARDEST_MPS2), STRONGEST_MPS2)
 
     def _curvature(self, observation: Observation) -> float:
         """Of the ego's way now [1/m]."""
@@ -145,8 +162,8 @@ class Expert:
 
     def _remember(self, observation: Observation, motion: Motion, curvatures: FloatArray) -> None:
         now_ns = observation.stamp_ns
-        if self._last is not None:
-            gap_s = min((now_ns - self._last[0]) / NS_PER_S, MAX_GAP_S)
+        if self._seen is not None:
+            gap_s = min((now_ns - self._seen[0]) / NS_PER_S, MAX_GAP_S)
             waits = observation.speed_mps < STANDS_MPS and motion.cause.limit in (
                 Limit.YIELD,
                 Limit.OBSTACLE,
@@ -159,6 +176,7 @@ class Expert:
                 else (self._waited_s if observation.speed_mps < STANDS_MPS else 0.0)
             )
         self._last = (now_ns, motion, curvatures)
+        self._seen = (now_ns, observation.speed_mps)
         speeds = {}
         for actor in observation.truth.actors:
             before = self._speeds.get(actor.id)
@@ -166,7 +184,11 @@ class Expert:
             if before is not None and now_ns > before[0]:
                 gap_s = (now_ns - before[0]) / NS_PER_S
                 a = 0.5 * before[2] + 0.5 * (actor.speed_mps - before[1]) / gap_s
-            speeds[actor.id] = (now_ns, actor.speed_mps, min(max(a, -8.0), 3.0))
+            speeds[actor.id] = (
+                now_ns,
+                actor.speed_mps,
+                min(max(a, -HARDEST_MPS2), STRONGEST_MPS2),
+            )
         self._speeds = speeds
 
 

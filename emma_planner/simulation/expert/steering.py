@@ -1,7 +1,8 @@
 """Poses along the expert's line that a bicycle can drive.
 
 With e the offset from the line and psi the error of heading, curvature = that of the line a little
-ahead - 2/L psi - e/L^2: critically damped over the length L. It changes no faster than wheels are
+ahead - 2/L psi - e/L^2: critically damped over the length L; from far beside the line no harder
+than in comfort. It changes no faster than wheels are
 turned in comfort; poses are joined by exact arcs (:mod:`~emma_planner.planning.kinematics`).
 """
 
@@ -25,6 +26,8 @@ PREVIEW_M = 0.5
 WHEELS_RADPS = 0.6
 YAW_ACCELERATION_RADPS2 = 1.4
 LATERAL_JERK_MPS3 = 5.5
+BACK_MPS2 = 3.0
+"""Lateral acceleration towards a line that is far aside."""
 MOST_1PM = 0.28
 EASE = 0.9
 """Share of the limits that a line may ask for."""
@@ -58,7 +61,9 @@ def steer(
             wrong = wrap_angle(yaw - heading)
             length = max(SHORTEST_M, LENGTH_S * pace)
             wanted = track.curvature(place + PREVIEW_M + PREVIEW_S * pace)
-            wanted -= 2.0 / length * math.sin(wrong) + offset / length**2
+            most = BACK_MPS2 / max(pace, 1.0) ** 2
+            wanted -= 2.0 / length * math.sin(wrong)
+            wanted -= min(max(offset / length**2, -most), most)
             wanted = min(max(wanted, -MOST_1PM), MOST_1PM)
             kappa += min(max(wanted - kappa, -_turn(pace, vehicle)), _turn(pace, vehicle))
         turn = kappa * arc

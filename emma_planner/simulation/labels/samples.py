@@ -217,7 +217,8 @@ def _drive(
             if pilot.is_lost(now):
                 return
             own = pilot.control(now)
-            if driver.plan is None or not pilot.is_helped(now, driver.plan):
+            driver.is_driving = driver.plan is not None and pilot.is_helped(now, driver.plan)
+            if not driver.is_driving:
                 control = own
         driven_ns = now.stamp_ns + STEP_NS - BEGIN_NS
         render = driven_ns >= 0 and driven_ns % every_ns == 0

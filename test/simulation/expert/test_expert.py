@@ -248,3 +248,44 @@ def test_facts_say_what_the_trajectory_does():
             assert speeds[29] < speeds[0]
         if words == 'accelerate':
             assert speeds.max() > speeds[0]
+
+
+def _first_curvature(plan, now) -> float:
+    """Of the first 0.1 s [1/m]."""
+    return float(to_base(plan.poses[:1], now.pose)[0, 2]) / (0.1 * now.speed_mps)
+
+
+def test_who_is_not_driven_plans_from_how_the_car_is_seen_to_move():
+    """Plans of old would wind up: each step a little nearer to the curvature that is wanted."""
+    street = Street()
+    driven, watching = Expert(VEHICLE), Expert(VEHICLE)
+    for step in range(12):  # the car goes straight on beside its line, whatever is planned
+        beside = street.place(10.0 + 0.5 * step, 2.0)
+        now = street.observation(0.0, 5.0, pose=beside, time_s=0.1 * step)
+        plans = driven.plan(now), watching.plan(now, is_driven=False)
+    wound_up, seen = (_first_curvature(plan, now) for plan in plans)
+    assert wound_up < 3.0 * seen < 0.0
+    fresh = Expert(VEHICLE).plan(now)
+    assert np.abs(plans[1].poses - fresh.poses).max() < 0.05
+
+
+@pytest.mark.parametrize('speed_mps', [4.0, 8.0, 12.0])
+@pytest.mark.parametrize('aside_m', [1.0, 3.0])
+def test_it_comes_back_to_its_line_without_being_thrown_about(speed_mps, aside_m):
+    street = Street(limit_mps=speed_mps)
+    now = street.observation(0.0, speed_mps, pose=street.place(10.0, aside_m))
+    plan = Expert(VEHICLE).plan(now)
+    speeds, curvatures = invert(to_base(plan.poses[4::5], now.pose))
+    assert np.abs(speeds**2 * curvatures).max() < 3.5
+    assert plan.poses[-1, 1] < 0.45 * aside_m
+    assert plan.poses[:, 1].min() > -0.2
+
+
+def test_who_is_not_driven_sees_the_car_brake():
+    street, watching = Street(), Expert(VEHICLE)
+    for step in range(4):
+        speed = 10.0 - 0.3 * step
+        now = street.observation(10.0 + step, speed, time_s=0.1 * step)
+        plan = watching.plan(now, is_driven=False)
+    assert plan.acceleration_mps2 < -1.0
+    assert Expert(VEHICLE).plan(now).acceleration_mps2 > 0.0
