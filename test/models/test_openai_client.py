@@ -26,7 +26,7 @@ from emma_planner.planning.chat import ModelError, Stop, TokenFormat
 from emma_planner.planning.planner import EmmaOptions, EmmaPlanner, choose_codec
 from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose, Reason
 
-SCHEMA = TextActions.reply_format
+SCHEMA = TextActions().reply_format
 NO_SCHEMA = {'error': {'message': 'unknown field response_format', 'code': 400}}
 
 
