@@ -62,8 +62,9 @@ def _run(arguments: argparse.Namespace, config: PlannerConfig) -> int:
     with ProgressBar(float(len(windows)), 'windows', shown=not arguments.quiet) as bar:
         for number, window in enumerate(windows):
             given = window.load()
+            plan = planner.plan(given) if inside else None
             for kind in arguments.kinds:
-                picture, heat = _heat(kind, planner, owner, given)
+                picture, heat = _heat(kind, planner, owner, given, plan)
                 name = f'{number:03d}-{kind}.png'
                 _write(arguments.out / name, picture, heat, is_smooth=kind not in IN_CELLS)
                 rows.append(
@@ -98,15 +99,18 @@ def _chosen(arguments: argparse.Namespace, config: PlannerConfig) -> list[Window
     return [found[int(k)] for k in sorted(order)]
 
 
-def _heat(kind: str, planner: Any, owner: Any, given: PlannerInput) -> tuple[Any, Any]:
-    """A picture ``(H, W, 3)``, and what lies over all of it."""
+def _heat(kind: str, planner: Any, owner: Any, given: PlannerInput, plan: Any) -> tuple[Any, Any]:
+    """A picture ``(H, W, 3)``, and what lies over all of it.
+
+    :param plan: of these inputs, for what looks into the model
+    """
     front = given.frames[:1]
     if kind == OCCLUSION:
         return front[0].rgb, occlusion_saliency(planner, given)
     from emma_planner.models.written_plan import as_seen, attention_saliency, gradient_saliency
 
     saliency = gradient_saliency if kind == GRADIENT else attention_saliency
-    return as_seen(owner, front), saliency(owner, front, planner.plan(given))
+    return as_seen(owner, front), saliency(owner, front, plan)
 
 
 def _write(path: Path, picture: Any, heat: Any, *, is_smooth: bool) -> None:

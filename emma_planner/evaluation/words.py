@@ -19,8 +19,8 @@ LEAD_TOLERANCE = 0.2
 """A lead's distance is right within this share of it, or 1 m: what words can say."""
 WORDS = ('light', 'lead', 'intent', 'agrees')
 """Columns: the light is said as it is, none included; the lead is said where there is one, at its
-distance, and not elsewhere; the change of speed is said as it was driven; the plan does what its
-own intent says."""
+distance, and not elsewhere; the change of speed is said as the true words say it; the plan does
+what its own intent says."""
 
 
 def word_scores(predictions: Sequence[Prediction]) -> FloatArray:

@@ -35,9 +35,7 @@ def gradient_saliency(
     :raises ModelError: the model does not take a picture as such
     """
     inputs, written = _conversation(owner, frames, plan)
-    last = torch.zeros_like(written)
-    last[:, -_length(owner, plan.replies[-1]) :] = True  # the actions alone
-    gradient = _gradient(owner, inputs, written & last)
+    gradient = _gradient(owner, inputs, _actions(owner, plan, written))
     heat = gradient.abs().sum(dim=(0, 1))
     return np.asarray((heat / heat.max().clamp_min(1e-12)).cpu().numpy(), dtype=np.float64)
 
@@ -55,8 +53,6 @@ def attention_saliency(
     :raises ModelError: the model does not take a picture as such, or its tokens are no grid
     """
     inputs, written = _conversation(owner, frames, plan)
-    readers = written[0].clone()
-    readers[: -_length(owner, plan.replies[-1])] = False
     seen = (inputs['input_ids'][0] == _image_id(owner)).nonzero().ravel()
     decoder = owner.model.get_decoder()
     before = decoder.config._attn_implementation  # there is no other way to ask
@@ -70,7 +66,7 @@ def attention_saliency(
         finally:
             decoder.set_attn_implementation(before)
     layers = torch.stack([layer[0].float() for layer in found.attentions])
-    heat = layers.mean(dim=(0, 1))[readers][:, seen].mean(dim=0)
+    heat = layers.mean(dim=(0, 1))[_actions(owner, plan, written)[0]][:, seen].mean(dim=0)
     height, width = inputs['pixel_values'].shape[-2:]
     rows, columns = grid_of(len(seen), width / height)
     heat = (heat / heat.max().clamp_min(1e-12)).reshape(rows, columns)
@@ -203,5 +199,9 @@ def _scales(owner: TransformersModel, like: torch.Tensor) -> tuple[torch.Tensor,
     )
 
 
-def _length(owner: TransformersModel, reply: str) -> int:
-    return len(owner.processor.tokenizer(reply, add_special_tokens=False)['input_ids'])
+def _actions(owner: TransformersModel, plan: Plan, written: torch.Tensor) -> torch.Tensor:
+    """Which of the written ids are of the last reply: the actions."""
+    last = owner.processor.tokenizer(plan.replies[-1], add_special_tokens=False)['input_ids']
+    actions = written.clone()
+    actions[:, : -len(last)] = False
+    return actions

@@ -72,17 +72,17 @@ def _motion(header: Mapping[str, Any]) -> str:
     if 'bags' in header:
         return 'as recorded'
     if header.get('pilot'):
-        return f'{header["pilot"]} drives, and the motion is what the expert would have done'
+        return f'{header["pilot"]} drives; motion and plan are what the expert would have done'
     return (
         'driven by the expert; where a push took the car off its line within the 5 s '
         f'({100 * header.get("disturbed", 0):.0f} % of the drives have pushes), what the expert '
-        'planned'
+        'planned; what it planned at that instant stands beside it, and is what is learned'
     )
 
 
 def _words(header: Mapping[str, Any]) -> str:
     if 'bags' not in header:
-        return 'written from the ground truth of the simulator; the intent is read off the motion'
+        return 'written from the ground truth of the simulator; the intent is read off the plan'
     return f'by {header["teacher"]}, unchecked' if header.get('teacher') else 'none'
 
 

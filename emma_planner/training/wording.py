@@ -1,7 +1,7 @@
 """The chain of thought in words: what is true of an instant, as a model is to say it.
 
-Facts and the motion that followed in, three lines out, and back again for scoring what a model
-said. The intent is read off the motion, so that it agrees with it by construction. Knows no
+Facts and the motion that is wanted in, three lines out, and back again for scoring what a model
+said. The intent is read off that motion, so that it agrees with it by construction. Knows no
 simulator and no files: facts are the JSON values of ``SceneFacts``.
 """
 

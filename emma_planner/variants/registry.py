@@ -116,7 +116,7 @@ def changes_of(text: str) -> tuple[Change, ...]:
     :param text: names with severities, as ``fog:3``, joined by ``+``
     :raises VariantError: no such name or severity
     """
-    return tuple(_change(part.strip()) for part in text.split('+')) if text.strip() else ()
+    return tuple(map(_change, _parts(text)))
 
 
 def is_mask(text: str) -> bool:
@@ -124,7 +124,7 @@ def is_mask(text: str) -> bool:
 
     :param text: as for :func:`changes_of`
     """
-    return all(VARIANTS[part.strip().partition(':')[0]].is_mask for part in text.split('+'))
+    return all(_variant(part.partition(':')[0]).is_mask for part in _parts(text))
 
 
 def names_of(group: str) -> tuple[str, ...]:
@@ -141,13 +141,22 @@ def names_of(group: str) -> tuple[str, ...]:
     )
 
 
-def _change(text: str) -> Change:
-    name, colon, level = text.partition(':')
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split('+')] if text.strip() else []
+
+
+def _variant(name: str) -> Variant:
     variant = VARIANTS.get(name)
     if variant is None:
         near = difflib.get_close_matches(name, VARIANTS, n=1, cutoff=0.4)
         hint = f'; nearest is {near[0]}' if near else f'; known: {", ".join(VARIANTS)}'
         raise VariantError(f'need the name of a variant, got {name!r}{hint}')
+    return variant
+
+
+def _change(text: str) -> Change:
+    name, colon, level = text.partition(':')
+    variant = _variant(name)
     if not variant.has_severity:
         if colon:
             raise VariantError(f'{name}: need no severity, got {level!r}')
