@@ -81,8 +81,6 @@ class ConvTower(PreTrainedModel):  # type: ignore[misc]
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
-        elif isinstance(module, _Residual):
-            nn.init.zeros_(module.norms[-1].weight)  # each block begins as the identity
 
     def forward(self, pixel_values: torch.Tensor, **_: Any) -> BaseModelOutput:
         """Return the tokens, as ``last_hidden_state`` and as the only one of the hidden states."""
@@ -108,6 +106,7 @@ class _Residual(nn.Module):  # type: ignore[misc]
             [nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2)]
         )
         self.norms = nn.ModuleList([nn.GroupNorm(GROUPS, width) for _ in range(2)])
+        nn.init.zeros_(self.norms[-1].weight)  # each block begins as the identity
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         inner = nn.functional.relu(self.norms[0](self.convs[0](maps)))

@@ -86,7 +86,7 @@ class ActionTargets:
         loss = torch.zeros(len(labels), device=logits.device)
         for ids, targets in zip(self._ids, self._targets, strict=True):
             known = ids.to(labels.device)
-            first, last = int(known[0]), int(known[-1])
+            first, last = int(ids[0]), int(ids[-1])
             mine = (labels >= first) & (labels <= last)
             if not mine.any():
                 continue
@@ -104,7 +104,7 @@ def conversation_loss(
     parts: torch.Tensor,
     actions: ActionTargets,
     part_weights: tuple[float, float],
-) -> tuple[torch.Tensor, dict[str, float]]:
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Return the weighted mean loss of what the model writes.
 
     :param logits: ``(B, T, V)``
@@ -120,8 +120,8 @@ def conversation_loss(
     weights = part_weights[0] * words.sum() + part_weights[1] * plans.sum()
     loss = (part_weights[0] * word_loss + part_weights[1] * plan_loss) / weights
     return loss, {
-        'reason': float(word_loss.detach() / words.sum().clamp_min(1)),
-        'plan': float(plan_loss.detach() / plans.sum().clamp_min(1)),
+        'reason': word_loss.detach() / words.sum().clamp_min(1),
+        'plan': plan_loss.detach() / plans.sum().clamp_min(1),
     }
 
 

@@ -67,14 +67,14 @@ class Stage(nn.Module):  # type: ignore[misc]
     def _keep(self, module: Any, inputs: Any, output: Any) -> None:
         self._tokens = output.last_hidden_state
 
-    def forward(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+    def forward(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         config = self.config
         inputs = {k: v for k, v in batch.items() if k not in NOT_FOR_MODEL}
         if config.stage == PERCEPTION:
             assert self.head is not None
             self.model.model.vision_tower(inputs['pixel_values'])
             loss, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
-            return loss, {'patches': float(loss.detach()), 'patches_right': float(right)}
+            return loss, {'patches': loss.detach(), 'patches_right': right}
         logits = self.model(**inputs, use_cache=False).logits
         loss, told = conversation_loss(
             logits,
@@ -86,11 +86,11 @@ class Stage(nn.Module):  # type: ignore[misc]
         if self.scale is not None:
             matched, found = self._match(batch['written'])
             loss = loss + config.contrastive_weight * matched
-            told |= {'contrastive': float(matched.detach()), 'matched': float(found)}
+            told |= {'contrastive': matched.detach(), 'matched': found}
         if self.head is not None:
             dense, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
             loss = loss + config.patch_weight * dense
-            told |= {'patches': float(dense.detach()), 'patches_right': float(right)}
+            told |= {'patches': dense.detach(), 'patches_right': right}
         return loss, told
 
     def _match(self, written: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

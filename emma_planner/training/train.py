@@ -123,7 +123,7 @@ class _Run:
             self.accelerator.clip_grad_norm_(self.stage.parameters(), self.config.clip)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
-            log.add({'loss': float(loss.detach()), **told})
+            log.add({'loss': loss.detach(), **told})
             if (step + 1) % self.config.log_every == 0 and self.accelerator.is_main_process:
                 progress(step + 1, log.flush(step + 1, self.config.rate(step)))
             is_last = step + 1 == self.config.steps
@@ -200,6 +200,9 @@ def _batches(
         collate_fn=lambda rows: collate(rows, pad_id),
         multiprocessing_context='fork' if config.num_workers else None,
         persistent_workers=config.num_workers > 0,
+        pin_memory=accelerator.device.type == 'cuda',
     )
     for batch in loader:
-        yield {name: value.to(accelerator.device) for name, value in batch.items()}
+        yield {
+            name: value.to(accelerator.device, non_blocking=True) for name, value in batch.items()
+        }

@@ -69,6 +69,12 @@ def test_it_loads_by_the_auto_classes_once_the_tower_is_registered(folder):
     assert 'LlavaForConditionalGeneration LlavaProcessor' in result.stdout, result.stderr
 
 
+def test_the_blocks_of_the_tower_begin_as_the_identity(folder):
+    tower = open_checkpoint(str(folder), device='cpu').model.model.vision_tower
+    maps = torch.rand(1, 16, 2, 3)
+    assert torch.equal(tower.stages[-1](maps), maps)
+
+
 def test_the_same_seed_is_the_same_model(folder, tmp_path):
     init_model(tmp_path / 'same', TINY)
     init_model(tmp_path / 'other', TINY, seed=1)
