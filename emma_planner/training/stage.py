@@ -67,7 +67,9 @@ class Stage(nn.Module):  # type: ignore[misc]
     def _keep(self, module: Any, inputs: Any, output: Any) -> None:
         self._tokens = output.last_hidden_state
 
-    def forward(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(
+        self, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         config = self.config
         inputs = {k: v for k, v in batch.items() if k not in NOT_FOR_MODEL}
         if config.stage == PERCEPTION:
