@@ -43,7 +43,7 @@ def gradient_saliency(
 def attention_saliency(
     owner: TransformersModel, frames: Sequence[CameraFrame], plan: Plan
 ) -> FloatArray:
-    """Return how much the plan's own actions attend to each token of the picture.
+    """Return how much each token of the picture is attended to when the plan's actions are chosen.
 
     The mean over layers, heads and actions. Attention is where a model reads, which need not be
     what it plans by (Jain, Wallace, Attention is not explanation, NAACL 2019): see the gradient,
@@ -66,7 +66,8 @@ def attention_saliency(
         finally:
             decoder.set_attn_implementation(before)
     layers = torch.stack([layer[0].float() for layer in found.attentions])
-    heat = layers.mean(dim=(0, 1))[_actions(owner, plan, written)[0]][:, seen].mean(dim=0)
+    choosing = _actions(owner, plan, written)[0].roll(-1)  # an id is chosen one place before it
+    heat = layers.mean(dim=(0, 1))[choosing][:, seen].mean(dim=0)
     height, width = inputs['pixel_values'].shape[-2:]
     rows, columns = grid_of(len(seen), width / height)
     heat = (heat / heat.max().clamp_min(1e-12)).reshape(rows, columns)

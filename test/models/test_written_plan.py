@@ -71,6 +71,19 @@ def test_attention_is_a_share_of_each_token_and_the_model_writes_as_before(plann
 
 
 @pytest.mark.parametrize(
+    ('number', 'token', 'is_read'), [(0, '<speed_1', True), (-1, 'curvature_200>', False)]
+)
+def test_attention_is_read_where_an_action_is_chosen(planned, given, number, token, is_read):
+    _, owner, plan = planned
+    actions = plan.replies[-1].split('><')
+    actions[number] = token
+    changed = replace(plan, replies=(*plan.replies[:-1], '><'.join(actions)))
+    assert changed.replies != plan.replies
+    heat = attention_saliency(owner, given.frames, plan)
+    assert np.allclose(attention_saliency(owner, given.frames, changed), heat) is not is_read
+
+
+@pytest.mark.parametrize(
     ('count', 'aspect', 'grid'),
     [(66, 352 / 192, (6, 11)), (196, 1.0, (14, 14)), (220, 16 / 9, (11, 20))],
 )
