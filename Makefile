@@ -1,6 +1,6 @@
 # make demo [BAG=folder]   plan a recording through live nodes, print the table
 # make recording           drive the shipped recording again (the default of the demo)
-# make emma-small         the shipped model again, from nothing (WORKERS=2; half a day on 2 cores)
+# make emma-small         the shipped model again, from nothing (WORKERS=2 ROUNDS=3; a day on 2 cores)
 # make test [PYTEST=args]  formatter, linters, types and all tests that need no accelerator
 # make simulator           environment of its own for the simulator, which needs Python below 3.12
 # make lint | format | setup | clean
@@ -10,6 +10,8 @@
 # TORCH_INDEX=address    package index with CPU wheels of torch, where pip has none configured;
 #                        without one, pip takes torch with CUDA
 # DEMO='--model FOLDER'  more options for the demo
+# TRAIN='.venv/bin/torchrun --standalone --nproc-per-node 2 -m emma_planner.cli train'
+#                        training of emma-small on several cores or devices
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -20,6 +22,8 @@ READY := .venv/.ready
 BAG ?= recording/drive
 OUT ?= out/demo
 WORKERS ?= 2
+ROUNDS ?= 3
+TRAIN ?= $(BIN)/emma train
 
 # a sourced ROS distribution would mix its rclpy with the one of .venv
 ifdef AMENT_PREFIX_PATH
@@ -53,18 +57,23 @@ recording: $(READY)
 	@rm -rf recording/drive
 	@mv out/recording/train-021/drive recording/drive
 
-# each step goes on where it was cut off
+# each step goes on where it was cut off; ROUNDS of the model's own drives, each with the model of
+# the round before
 emma-small: $(READY)
 	@$(BIN)/emma dataset build --seeds 0-415 --workers $(WORKERS) --out out/ds/train
 	@$(BIN)/emma dataset build --split val --seeds 0-15 --workers $(WORKERS) --out out/ds/val
 	@[ -d out/emma-small/start ] || $(BIN)/emma model init out/emma-small/start
-	@$(BIN)/emma train config/training/perception.yaml
-	@$(BIN)/emma train config/training/sft.yaml
-	@$(BIN)/emma dataset build --seeds 512-639 --disturbed 0 --pilot out/emma-small/sft/model \
-	  --workers $(WORKERS) --out out/ds/own
-	@$(BIN)/emma train config/training/dagger.yaml
-	@rm -rf out/emma-small/shipped
-	@$(BIN)/emma model export out/emma-small/dagger/model out/emma-small/shipped
+	@$(TRAIN) config/training/perception.yaml
+	@$(TRAIN) config/training/sft.yaml
+	@set -e; last=out/emma-small/sft/model; data=out/ds/train; \
+	for round in $$(seq $(ROUNDS)); do \
+	  own=out/ds/own$$round; run=out/emma-small/round$$round; data="$$data, $$own"; \
+	  $(BIN)/emma dataset build --seeds $$((round * 512))-$$((round * 512 + 511)) --pilot $$last \
+	    --workers $(WORKERS) --out $$own; \
+	  $(TRAIN) config/training/dagger.yaml --set model=$$last --set "data=[$$data]" --set out=$$run; \
+	  last=$$run/model; \
+	done; \
+	rm -rf out/emma-small/shipped; $(BIN)/emma model export $$last out/emma-small/shipped
 	@cp out/emma-small/shipped/* models/emma-small/
 
 simulator:
