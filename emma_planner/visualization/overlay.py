@@ -290,7 +290,7 @@ def _draw_banner(picture: ByteArray, reason: str, has_fallback: bool) -> int:
     height = 2 * size if size else max(1, min(4, picture.shape[0] // 8))
     picture[:height] = _RED
     if size:
-        text = f'NO VALID PLAN: {reason or "unknown"}'
+        text = f'NO VALID PLAN: {reason}' if reason else 'NO VALID PLAN'
         text += ' - driving the fallback' if has_fallback else ''
         text = _cut(text, size, picture.shape[1] - 2 * size)
         _put(picture, text, size, height - size // 2, size, _WHITE)
