@@ -92,7 +92,11 @@ def stacked_chart(
         axes.barh(places, values, 0.6, left=left, color=SERIES[number % len(SERIES)], label=name)
         left = left + np.asarray(values)
     axes.set_yticks(places, labels)
-    _finish(axes, x_label, '', legend=True)
+    _finish(axes, x_label, '', legend=False)
+    # beside the bars, where it hides none of them
+    axes.legend(
+        fontsize=8, frameon=False, labelcolor=INK, loc='center left', bbox_to_anchor=(1.0, 0.5)
+    )
     return _svg(figure)
 
 
