@@ -1,6 +1,6 @@
 # make demo [BAG=folder]   plan a recording through live nodes, print the table
 # make recording           drive the shipped recording again (the default of the demo)
-# make emma-small         the shipped model again, from nothing (WORKERS=2 ROUNDS=3; a day on 2 cores)
+# make emma-small          the shipped model again, from nothing (WORKERS=2 ROUNDS=3; half a day on 2 cores)
 # make test [PYTEST=args]  formatter, linters, types and all tests that need no accelerator
 # make simulator           environment of its own for the simulator, which needs Python below 3.12
 # make lint | format | setup | clean

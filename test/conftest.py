@@ -7,6 +7,7 @@ here holds for nodes in this process and for those that a test starts.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -34,3 +35,11 @@ def a_world_for_each_module():
         for world in tasks._worlds.values():
             world.close()
         tasks._worlds.clear()
+
+
+@pytest.fixture
+def ctrl_c():
+    """Tests that run in the background have Ctrl-C ignored, and would hand that down."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -94,9 +94,7 @@ def stacked_chart(
     axes.set_yticks(places, labels)
     _finish(axes, x_label, '', legend=False)
     # beside the bars, where it hides none of them
-    axes.legend(
-        fontsize=8, frameon=False, labelcolor=INK, loc='center left', bbox_to_anchor=(1.0, 0.5)
-    )
+    _legend(axes, loc='center left', bbox_to_anchor=(1.0, 0.5))
     return _svg(figure)
 
 
@@ -202,7 +200,11 @@ def _finish(axes: Any, x_label: str, y_label: str, *, legend: bool) -> None:
         spine.set_color(FAINT)
         spine.set_visible(name in ('left', 'bottom'))
     if legend:
-        axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+        _legend(axes)
+
+
+def _legend(axes: Any, **place: Any) -> None:
+    axes.legend(fontsize=8, frameon=False, labelcolor=INK, **place)
 
 
 def _svg(figure: Any) -> str:

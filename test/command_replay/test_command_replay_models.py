@@ -109,14 +109,6 @@ def test_a_server_that_comes_back_is_counted_and_no_failure(bag, tmp_path, emma)
 # being told to stop
 
 
-@pytest.fixture
-def ctrl_c():
-    """Tests that run in the background have Ctrl-C ignored, and would hand that down."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_has_been_planned(bag, tmp_path, ctrl_c, number):
     slow = Answer(completion(plan_reply()), delay_s=0.2)

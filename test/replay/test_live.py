@@ -174,14 +174,6 @@ def test_a_node_that_is_killed_leaves_what_it_has_planned(bag, tmp_path):
         assert len(list(reader.messages({'/planner/reasoning'}))) == kept
 
 
-@pytest.fixture
-def ctrl_c():
-    """Tests that run in the background have Ctrl-C ignored, and would hand that down."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_has_been_planned_and_ends_the_node(bag, tmp_path, ctrl_c, number):
     process = start(bag, tmp_path, *BASELINE)
