@@ -19,7 +19,13 @@ from emma_planner.models.transformers_model import TransformersModel, message
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec
 from emma_planner.recordings.dataset import COLUMNS, DIGITS, ROWS, DatasetError, Example
-from emma_planner.training.learned_examples import Schedule, mirrored, with_past_hidden
+from emma_planner.training.learned_examples import (
+    Schedule,
+    mirrored,
+    with_past_hidden,
+    with_unknown_picture,
+)
+from emma_planner.training.outlier_pictures import outlier_picture
 from emma_planner.training.picture_jitter import jittered
 
 IGNORED = -100
@@ -138,10 +144,14 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         draw = self._schedule.sample(k)
         example = self._examples[draw.number]
         image = _picture(example)
-        if draw.rng.random() < self._jitter:
+        if draw.is_outlier:
+            image = outlier_picture(image, draw.rng)
+        elif draw.rng.random() < self._jitter:
             image = jittered(image, draw.rng)
         if draw.is_past_hidden:
             example = with_past_hidden(example)
+        if draw.is_outlier:
+            example = with_unknown_picture(example)
         if draw.is_mirrored:
             example = mirrored(example)
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

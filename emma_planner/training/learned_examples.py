@@ -13,10 +13,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from emma_planner.planning.baselines import constant_action
 from emma_planner.planning.checks import STOPPED_MPS, lateral_motion, longitudinal_motion
 from emma_planner.planning.types import FloatArray, Trajectory
 from emma_planner.recordings.dataset import Example
-from emma_planner.training.wording import mirrored_facts, mirrored_words, reasoning_text
+from emma_planner.training.wording import (
+    mirrored_facts,
+    mirrored_words,
+    reasoning_text,
+    unknown_scene_text,
+)
 
 
 def weights_of(examples: Sequence[Example]) -> FloatArray:
@@ -44,12 +50,14 @@ class Draw:
     :param number: of the example
     :param is_mirrored: whether it is seen in a mirror
     :param is_past_hidden: whether of the history only the present is told
+    :param is_outlier: whether the picture is one of nothing known
     :param rng: of this sample alone, for what else is drawn
     """
 
     number: int
     is_mirrored: bool
     is_past_hidden: bool
+    is_outlier: bool
     rng: np.random.Generator = field(compare=False)
 
 
@@ -59,14 +67,21 @@ class Schedule:
     :param weights: ``(N,)`` of the examples, in all 1
     :param mirrored: share of the samples that are mirrored
     :param past_hidden: share of the samples whose past is hidden
+    :param outliers: share of the samples whose picture shows nothing known
     """
 
     def __init__(
-        self, weights: FloatArray, mirrored: float, past_hidden: float, seed: int
+        self,
+        weights: FloatArray,
+        mirrored: float,
+        past_hidden: float,
+        seed: int,
+        outliers: float = 0.0,
     ) -> None:
         self._cumulative = np.cumsum(weights)
         self._mirrored = mirrored
         self._past_hidden = past_hidden
+        self._outliers = outliers
         self._seed = seed
 
     def sample(self, k: int) -> Draw:
@@ -75,7 +90,10 @@ class Schedule:
         number = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1]))
         number = min(number, len(self._cumulative) - 1)
         is_mirrored = bool(rng.random() < self._mirrored)
-        return Draw(number, is_mirrored, bool(rng.random() < self._past_hidden), rng)
+        is_past_hidden = bool(rng.random() < self._past_hidden)
+        # drawn only where wanted: the samples of a run without stay as they were
+        is_outlier = bool(self._outliers and rng.random() < self._outliers)
+        return Draw(number, is_mirrored, is_past_hidden, is_outlier, rng)
 
 
 def with_past_hidden(example: Example) -> Example:
@@ -85,6 +103,22 @@ def with_past_hidden(example: Example) -> Example:
     Krizhevsky, Ogale, ChauffeurNet, RSS 2019, section 4.3, past motion dropout).
     """
     return replace(example, history=np.tile(example.history[-1], (len(example.history), 1)))
+
+
+def with_unknown_picture(example: Example) -> Example:
+    """Return what is to be said and planned where a picture shows nothing that is known.
+
+    That it is unknown, and that the ego goes on as it moves: the best guess without a picture, and
+    what no model of an unknown world should do worse than.
+    """
+    plan = constant_action(example.ego_history())
+    return replace(
+        example,
+        planned=plan,
+        facts=None,
+        patches=None,
+        reasoning=unknown_scene_text(plan),
+    )
 
 
 def mirrored(example: Example) -> Example:

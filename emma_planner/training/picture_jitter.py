@@ -16,10 +16,12 @@ CHANNEL_GAIN = (0.92, 1.08)
 SATURATION = (0.4, 1.3)
 BLURRED, BLUR_PX = 0.25, (0.3, 1.5)
 NOISE = (0.0, 8.0)
+AIM = (0.005, 0.015)
+"""How far a camera may look aside, and up or down, in widths and heights of the picture."""
 
 
 def jittered(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Return a picture with other exposure, colours, sharpness and noise."""
+    """Return a picture with other exposure, colours, sharpness, noise and aim."""
     levels = (np.arange(256) / 255.0) ** rng.uniform(*GAMMA) * rng.uniform(*GAIN)
     gains = rng.uniform(*CHANNEL_GAIN, size=3)
     table = np.clip(levels[:, None] * gains * 255.0, 0.0, 255.0).astype(np.uint8)
@@ -32,4 +34,9 @@ def jittered(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     noise = np.empty(rgb.shape, dtype=np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))
     cv2.randn(noise, 0.0, rng.uniform(*NOISE))
-    return Image.fromarray(cv2.add(rgb, noise, dtype=cv2.CV_8U))
+    noisy = cv2.add(rgb, noise, dtype=cv2.CV_8U)
+    height, width = noisy.shape[:2]
+    right, down = rng.uniform(-1.0, 1.0, size=2) * AIM * np.array([width, height])
+    moved = np.array([[1.0, 0.0, right], [0.0, 1.0, down]])
+    shifted = cv2.warpAffine(noisy, moved, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return Image.fromarray(shifted)

@@ -178,7 +178,13 @@ def _batches(
     conversations = None
     if config.stage != PERCEPTION:
         conversations = Conversations(owner, choose_codec(owner, 'auto'))
-    schedule = Schedule(weights_of(examples), config.mirrored, config.past_hidden, config.seed)
+    schedule = Schedule(
+        weights_of(examples),
+        config.mirrored,
+        config.past_hidden,
+        config.seed,
+        outliers=config.outliers if config.stage == SFT else 0.0,
+    )
     samples = LearnedSamples(
         examples,
         schedule,

@@ -16,7 +16,7 @@ STAGES = (PERCEPTION, ALIGNMENT, SFT)
 
 
 PRECISIONS = ('no', 'bf16', 'fp16')
-SHARES = ('warmup', 'cooldown', 'mirrored', 'past_hidden', 'jitter')
+SHARES = ('warmup', 'cooldown', 'mirrored', 'past_hidden', 'jitter', 'outliers')
 COUNTS = ('steps', 'batch', 'save_every', 'log_every', 'validate_every', 'validated')
 
 
@@ -39,7 +39,9 @@ class TrainConfig:
         ``cooldown`` it falls to 0
     :param mirrored: share of the samples that are seen in a mirror
     :param past_hidden: share of the samples that are told the present motion alone
-    :param jitter: share of the pictures whose exposure, colours and sharpness are changed
+    :param jitter: share of the pictures whose exposure, colours, sharpness and aim are changed
+    :param outliers: share of the samples of sft whose picture shows nothing known; the plan is
+        then to go on, and the chain of thought says that the scene is unknown
     :param reason_weight: of a token of the chain of thought; ``plan_weight`` of an action token
     :param patch_weight: of the dense labels beside sft, 0 without
     :param contrastive_weight: of matching pictures and captions, in alignment
@@ -66,6 +68,7 @@ class TrainConfig:
     mirrored: float = 0.5
     past_hidden: float = 0.3
     jitter: float = 0.5
+    outliers: float = 0.0
     reason_weight: float = 1.0
     plan_weight: float = 2.0
     patch_weight: float = 0.3

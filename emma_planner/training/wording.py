@@ -35,6 +35,12 @@ def reasoning_text(facts: Mapping[str, Any], future: Trajectory) -> str:
     return f'Scene: {scene}.\nObjects: {objects}.\nIntent: {intent}.'
 
 
+def unknown_scene_text(future: Trajectory) -> str:
+    """Return the three lines where the picture shows nothing that is known."""
+    side, change = LATERAL[lateral_motion(future)], LONGITUDINAL[longitudinal_motion(future)]
+    return f'Scene: unknown.\nObjects: none.\nIntent: {side}, {change}.'
+
+
 def scene_words(facts: Mapping[str, Any]) -> str:
     """Say road, lane, light and weather."""
     light = facts['light']

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from training.examples_by_hand import future, record, write_dataset
 
+from emma_planner.planning.baselines import constant_action
+from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.statements import read
@@ -17,6 +19,7 @@ from emma_planner.training.learned_examples import (
     mirrored,
     weights_of,
     with_past_hidden,
+    with_unknown_picture,
 )
 
 
@@ -50,6 +53,17 @@ def test_samples_are_drawn_by_weight_and_seen_by_share(examples):
     assert np.mean([draw.is_past_hidden for draw in drawn]) == pytest.approx(0.4, abs=0.02)
 
 
+def test_outliers_are_a_share_and_change_nothing_else(examples):
+    weights = weights_of(examples)
+    without, some = Schedule(weights, 0.25, 0.4, seed=0), Schedule(weights, 0.25, 0.4, 0, 0.1)
+    drawn = [some.sample(k) for k in range(8000)]
+    assert np.mean([draw.is_outlier for draw in drawn]) == pytest.approx(0.1, abs=0.01)
+    for k, draw in enumerate(drawn[:500]):
+        plain = without.sample(k)
+        assert not plain.is_outlier
+        assert (plain.number, plain.is_mirrored) == (draw.number, draw.is_mirrored)
+
+
 def test_starting_off_is_a_situation_of_its_own(tmp_path):
     rise = future(np.linspace(0.5, 6.0, 10))
     rolling = [record(k, rise) for k in range(9)]
@@ -65,6 +79,21 @@ def test_a_hidden_past_says_the_present_alone(examples):
     assert (hidden.history == examples[3].history[-1]).all()
     assert hidden.history.shape == examples[3].history.shape
     assert hidden.reasoning == examples[3].reasoning
+
+
+def test_where_the_picture_is_unknown_the_ego_goes_on_and_says_so(examples):
+    for example in examples:
+        unknown = with_unknown_picture(example)
+        planned = constant_action(example.ego_history())
+        assert (unknown.planned.poses == planned.poses).all()
+        said = parse_reasoning(unknown.reasoning)
+        assert said.scene == 'unknown.'
+        assert said.objects == ()
+        assert intent_agrees(said.intent, unknown.planned) is True
+        assert read(said).light == ''
+        turned = mirrored(unknown)
+        assert (turned.planned.curvatures_1pm == -planned.curvatures_1pm).all()
+        assert intent_agrees(parse_reasoning(turned.reasoning).intent, turned.planned) is True
 
 
 def test_a_mirrored_example_is_that_of_the_mirrored_world(examples):

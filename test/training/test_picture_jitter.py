@@ -45,3 +45,18 @@ def test_pictures_become_darker_and_brighter():
     means = [_changed(seed).mean() for seed in range(400)]
     assert min(means) < 70
     assert max(means) > 150
+
+
+def test_the_camera_looks_aside_up_and_down_by_a_little():
+    picture = np.full((200, 400, 3), 40, dtype=np.uint8)
+    picture[80:120, 180:220] = 240
+    places = []
+    for seed in range(200):
+        changed = np.asarray(jittered(Image.fromarray(picture), np.random.default_rng(seed)))
+        weight = np.clip(changed.mean(2) - np.median(changed), 0.0, None)
+        weight[weight < 0.5 * weight.max()] = 0.0
+        rows, columns = np.indices(weight.shape)
+        places.append([(weight * rows).sum(), (weight * columns).sum()] / weight.sum())
+    low, high = np.min(places, axis=0) - (99.5, 199.5), np.max(places, axis=0) - (99.5, 199.5)
+    assert low == pytest.approx([-3.0, -2.0], abs=0.5)
+    assert high == pytest.approx([3.0, 2.0], abs=0.5)
