@@ -37,7 +37,10 @@ def to_markdown(results: Results, about: Sequence[tuple[str, str]]) -> str:
     parts += [_run(run) for run in results.runs]
     if results.drives:
         parts.append(_drives(results.drives))
-    parts += [_ablation(ablation) for ablation in results.ablations]
+    for ablation in results.ablations:
+        if ablation.plain():
+            parts.append(_ablation(ablation))
+        parts += _severities(ablation)
     return '\n\n'.join(parts) + '\n'
 
 
@@ -87,18 +90,41 @@ def _drives(all_drives: Sequence[Drives]) -> str:
 
 
 def _ablation(ablation: Ablation) -> str:
-    name = ablation.base['planner']['name'] if ablation.base['planner'] else 'base'
     lines = [
-        f'**Variants of {name}** (masked: the input is changed; '
+        f'**Variants of {ablation.planner}** (masked: the input is changed; '
         'real: the model is asked with less, more or otherwise)',
         '',
         '| variant | kind | ADE [m] | change | p | driving score | change | p |',
         '|---' * 8 + '|',
     ]
-    for row in ablation.variants:
+    for row in ablation.plain():
         cells = [*_changed(row['ade_m'], 2), *_changed(row['driving_score'], 1)]
         lines.append(f'| {row["name"]} | {row["kind"]} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
+
+
+def _severities(ablation: Ablation) -> list[str]:
+    """A table for each figure: what comes in degrees, over its severity."""
+    faults = ablation.severities()
+    levels = sorted({level for rows in faults.values() for level in rows})
+    tables = []
+    for key, label, digits in (('ade_m', 'ADE [m]', 2), ('driving_score', 'driving score', 1)):
+        start = ablation.start(key)
+        if not faults or start is None:
+            continue
+        title = f'**{ablation.planner} under faults**: {label} by severity, '
+        title += f'{start:.{digits}f} as it is'
+        best = ablation.best_baseline()
+        if key == 'ade_m' and best is not None:
+            title += f', {best[1]:.{digits}f} of {best[0]}, the best baseline'
+        lines = [title, '', '| fault | ' + ' | '.join(map(str, levels)) + ' |']
+        lines.append('|---' * (len(levels) + 1) + '|')
+        for name, rows in faults.items():
+            found = [(rows.get(level) or {}).get(key) for level in levels]
+            cells = [_number(item['after'] if item else None, digits) for item in found]
+            lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
+        tables.append('\n'.join(lines))
+    return tables
 
 
 def _changed(found: dict[str, Any] | None, digits: int) -> list[str]:

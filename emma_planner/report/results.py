@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ DRIVE_FIGURES = (
     ('collisions_per_km', 'collisions per km', 1.0, ''),
 )
 """Key in scores.json, name, factor to the unit."""
+
+_SEVERITY = re.compile(r'(\w+):(\d+)')
 
 
 class ReportError(Exception):
@@ -69,6 +72,42 @@ class Ablation:
     folder: Path
     base: dict[str, Any]
     variants: list[dict[str, Any]]
+
+    @property
+    def planner(self) -> str:
+        """Name of the planner."""
+        return str(self.base['planner']['name']) if self.base['planner'] else 'base'
+
+    def start(self, key: str) -> float | None:
+        """Return a figure of the planner as it is, None where it was not measured.
+
+        :param key: ``ade_m`` or ``driving_score``
+        """
+        values = self.base['planner'] and self.base['planner']['ade_m']
+        if key == 'driving_score':
+            values = self.base['driving_score']
+        return float(values['mean']) if values else None
+
+    def best_baseline(self) -> tuple[str, float] | None:
+        """Return name and ADE [m] of the kinematic baseline with the least."""
+        errors = {
+            name: float(summary['ade_m']['mean'])
+            for name, summary in self.base['baselines'].items()
+        }
+        return min(errors.items(), key=lambda item: item[1], default=None)
+
+    def plain(self) -> list[dict[str, Any]]:
+        """Return variants that are there or not."""
+        return [row for row in self.variants if not _SEVERITY.fullmatch(row['name'])]
+
+    def severities(self) -> dict[str, dict[int, dict[str, Any]]]:
+        """Return variants that come in degrees, by name and severity."""
+        found: dict[str, dict[int, dict[str, Any]]] = {}
+        for row in self.variants:
+            if name_and_level := _SEVERITY.fullmatch(row['name']):
+                name, level = name_and_level.groups()
+                found.setdefault(name.replace('_', ' '), {})[int(level)] = row
+        return {name: dict(sorted(rows.items())) for name, rows in found.items()}
 
 
 @dataclass(frozen=True, eq=False)

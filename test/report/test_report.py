@@ -234,7 +234,12 @@ def test_a_readme_gets_the_figures_between_its_marks(page, tmp_path):
                  '| some-model (drives) |', '| history_zero | masked |'):  # fmt: skip
         assert part in text
     columns = [line.count('|') for line in text.splitlines() if line.startswith('|')]
-    assert set(columns) == {8, 9}
+    assert set(columns) == {7, 8, 9}
+    found = json.loads((root / 'ablate/ablations.json').read_text())['variants']
+    errors = [row['ade_m']['after'] for row in found if row['name'].startswith('odometry_bias')]
+    cells = ' | '.join(f'{error:.2f}' for error in errors)
+    assert f'| odometry bias | {cells} |' in text
+    assert 'odometry_bias:1' not in text
     assert main(command) == 0
     assert readme.read_text() == text  # once more changes nothing
     assert 'nan' not in text
