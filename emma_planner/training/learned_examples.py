@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from emma_planner.planning.baselines import constant_action
+from emma_planner.planning.baselines import half_acceleration
 from emma_planner.planning.checks import STOPPED_MPS, lateral_motion, longitudinal_motion
 from emma_planner.planning.types import FloatArray, Trajectory
 from emma_planner.recordings.dataset import Example
@@ -108,10 +108,10 @@ def with_past_hidden(example: Example) -> Example:
 def with_unknown_picture(example: Example) -> Example:
     """Return what is to be said and planned where a picture shows nothing that is known.
 
-    That it is unknown, and that the ego goes on as it moves: the best guess without a picture, and
-    what no model of an unknown world should do worse than.
+    That it is unknown, and that the ego goes on as it moves, as the best of the kinematic baselines
+    does: no model should do worse in a world that it does not know.
     """
-    plan = constant_action(example.ego_history())
+    plan = half_acceleration(example.ego_history())
     return replace(
         example,
         planned=plan,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from training.examples_by_hand import future, record, write_dataset
 
-from emma_planner.planning.baselines import constant_action
+from emma_planner.planning.baselines import half_acceleration
 from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import parse_reasoning
@@ -84,7 +84,7 @@ def test_a_hidden_past_says_the_present_alone(examples):
 def test_where_the_picture_is_unknown_the_ego_goes_on_and_says_so(examples):
     for example in examples:
         unknown = with_unknown_picture(example)
-        planned = constant_action(example.ego_history())
+        planned = half_acceleration(example.ego_history())
         assert (unknown.planned.poses == planned.poses).all()
         said = parse_reasoning(unknown.reasoning)
         assert said.scene == 'unknown.'
