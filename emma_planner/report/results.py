@@ -25,6 +25,7 @@ DRIVE_FIGURES = (
 """Key in scores.json, name, factor to the unit."""
 
 _SEVERITY = re.compile(r'(\w+):(\d+)')
+_ATTACK = re.compile(r'attack=(\w+)\+attack_size=(\d+)')
 
 
 class ReportError(Exception):
@@ -98,16 +99,25 @@ class Ablation:
 
     def plain(self) -> list[dict[str, Any]]:
         """Return variants that are there or not."""
-        return [row for row in self.variants if not _SEVERITY.fullmatch(row['name'])]
+        return [row for row in self.variants if _degree(row['name']) is None]
 
     def severities(self) -> dict[str, dict[int, dict[str, Any]]]:
         """Return variants that come in degrees, by name and severity."""
         found: dict[str, dict[int, dict[str, Any]]] = {}
         for row in self.variants:
-            if name_and_level := _SEVERITY.fullmatch(row['name']):
-                name, level = name_and_level.groups()
-                found.setdefault(name.replace('_', ' '), {})[int(level)] = row
+            if degree := _degree(row['name']):
+                name, level = degree
+                found.setdefault(name, {})[level] = row
         return {name: dict(sorted(rows.items())) for name, rows in found.items()}
+
+
+def _degree(variant: str) -> tuple[str, int] | None:
+    """Name and severity of a fault, name and size of an attack, or None."""
+    if found := _SEVERITY.fullmatch(variant):
+        return found[1].replace('_', ' '), int(found[2])
+    if found := _ATTACK.fullmatch(variant):
+        return f'{found[1].upper()}, of 255', int(found[2])
+    return None
 
 
 @dataclass(frozen=True, eq=False)

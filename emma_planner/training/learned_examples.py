@@ -108,8 +108,8 @@ def with_past_hidden(example: Example) -> Example:
 def with_unknown_picture(example: Example) -> Example:
     """Return what is to be said and planned where a picture shows nothing that is known.
 
-    That it is unknown, and that the ego goes on as it moves, as the best of the kinematic baselines
-    does: no model should do worse in a world that it does not know.
+    That it is unknown, and that the ego goes on as it moves, as the best of the kinematic
+    baselines does: no model should do worse in a world that it does not know.
     """
     plan = half_acceleration(example.ego_history())
     return replace(

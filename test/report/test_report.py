@@ -29,7 +29,7 @@ from emma_planner.report.charts import (
     stacked_chart,
 )
 from emma_planner.report.markdown import BEGIN, END
-from emma_planner.report.results import ReportError, read_results
+from emma_planner.report.results import Ablation, ReportError, read_results
 
 ATTACK = '<script>alert(1)</script><img src=x onerror=alert(2)>'
 
@@ -217,6 +217,20 @@ def test_folders_without_results_are_named(tmp_path, make, message):
         read_results([tmp_path / 'x'])
     assert main(['report', str(tmp_path / 'x'), '--out', str(tmp_path / 'r.html')]) == 1
     assert not (tmp_path / 'r.html').exists()
+
+
+def test_variants_that_come_in_degrees_are_told_from_those_that_do_not(tmp_path):
+    names = ('image_blank', 'fog:5', 'fog:1', 'dropped_frames:2', 'attack=pgd+attack_size=8',
+             'use_image=false', 'fog:1+image_frozen')  # fmt: skip
+    variants = [{'name': name} for name in names]
+    ablation = Ablation(tmp_path, {}, variants)
+    assert [row['name'] for row in ablation.plain()] == [
+        'image_blank',
+        'use_image=false',
+        'fog:1+image_frozen',
+    ]
+    degrees = {name: list(rows) for name, rows in ablation.severities().items()}
+    assert degrees == {'fog': [1, 5], 'dropped frames': [2], 'PGD, of 255': [8]}
 
 
 def test_a_readme_gets_the_figures_between_its_marks(page, tmp_path):
