@@ -21,6 +21,7 @@ from emma_planner.planning.actions import ActionCodec
 from emma_planner.recordings.dataset import COLUMNS, DIGITS, ROWS, DatasetError, Example
 from emma_planner.training.learned_examples import (
     Schedule,
+    made_faster,
     mirrored,
     with_past_hidden,
     with_unknown_picture,
@@ -33,6 +34,8 @@ IGNORED = -100
 REASON, PLAN = 1, 2
 """Parts of a conversation that the model writes."""
 DESCRIBE = 'Describe.'
+FASTER = 0.5
+"""Share of the samples of nothing known that move as nothing known moves."""
 _BLANK = np.zeros((1, 1, 3), dtype=np.uint8)
 
 
@@ -151,6 +154,8 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         if draw.is_past_hidden:
             example = with_past_hidden(example)
         if draw.is_outlier:
+            if draw.rng.random() < FASTER:
+                example = made_faster(example, draw.rng)
             example = with_unknown_picture(example)
         if draw.is_mirrored:
             example = mirrored(example)

@@ -41,9 +41,16 @@ MOST_RANKED = 2000
 
 
 def write_model(
-    config: TrainConfig, stage: Any, owner: TransformersModel, examples: list[Example]
+    config: TrainConfig,
+    stage: Any,
+    owner: TransformersModel,
+    examples: list[Example],
+    digest: str,
 ) -> Path:
-    """Write the model as a checkpoint that says what it was trained on."""
+    """Write the model as a checkpoint that says what it was trained on.
+
+    :param digest: :func:`data_hash` of the examples
+    """
     out = Path(config.out)
     aside, folder = out / '.model', out / MODEL
     shutil.rmtree(aside, ignore_errors=True)
@@ -55,7 +62,7 @@ def write_model(
         {
             'stage': config.stage,
             'config': config.hash(),
-            'data': data_hash(examples),
+            'data': digest,
             'steps': config.steps,
         }
     )

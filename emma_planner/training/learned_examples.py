@@ -24,6 +24,9 @@ from emma_planner.training.wording import (
     unknown_scene_text,
 )
 
+FASTEST_MPS = 36.0
+"""130 km/h: what is faster is not taught."""
+
 
 def weights_of(examples: Sequence[Example]) -> FloatArray:
     """Return how often each is drawn, in all 1: rare situations more often than they are.
@@ -103,6 +106,18 @@ def with_past_hidden(example: Example) -> Example:
     Krizhevsky, Ogale, ChauffeurNet, RSS 2019, section 4.3, past motion dropout).
     """
     return replace(example, history=np.tile(example.history[-1], (len(example.history), 1)))
+
+
+def made_faster(example: Example, rng: np.random.Generator) -> Example:
+    """Return an example that moved faster all the time, as roads allow that are not simulated.
+
+    Accelerations stay, and the lateral ones where it moved.
+    """
+    speeds, curvatures = example.history.T
+    added = rng.uniform(0.0, max(FASTEST_MPS - float(speeds.max()), 0.0))
+    straighter = (np.abs(speeds) + 1.0) / (np.abs(speeds) + added + 1.0)
+    history = np.stack([speeds + added, curvatures * straighter**2], axis=1)
+    return replace(example, history=history)
 
 
 def with_unknown_picture(example: Example) -> Example:

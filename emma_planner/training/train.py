@@ -57,12 +57,9 @@ def train(
     examples = [example for folder in config.data for example in read_examples(Path(folder))]
     if not examples:
         raise TrainError(f'data: need examples, got none in {", ".join(config.data)}')
+    digest = data_hash(examples)
     if accelerator.is_main_process:
-        facts = {
-            'config': vars(config),
-            'data_hash': data_hash(examples),
-            'examples': len(examples),
-        }
+        facts = {'config': vars(config), 'data_hash': digest, 'examples': len(examples)}
         begin_run(out, config, facts)
     accelerator.wait_for_everyone()
     optimizer = torch.optim.AdamW(
@@ -80,7 +77,7 @@ def train(
         run = _Run(config, accelerator, stage, optimizer, checks)
         run.loop(batches, begin, interruption, progress)
     if accelerator.is_main_process:
-        write_model(config, accelerator.unwrap_model(stage), owner, examples)
+        write_model(config, accelerator.unwrap_model(stage), owner, examples, digest)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return out / MODEL

@@ -15,7 +15,9 @@ from emma_planner.planning.parsing import parse_reasoning
 from emma_planner.planning.statements import read
 from emma_planner.recordings.dataset import read_examples
 from emma_planner.training.learned_examples import (
+    FASTEST_MPS,
     Schedule,
+    made_faster,
     mirrored,
     weights_of,
     with_past_hidden,
@@ -94,6 +96,22 @@ def test_where_the_picture_is_unknown_the_ego_goes_on_and_says_so(examples):
         turned = mirrored(unknown)
         assert (turned.planned.curvatures_1pm == -planned.curvatures_1pm).all()
         assert intent_agrees(parse_reasoning(turned.reasoning).intent, turned.planned) is True
+
+
+def test_a_faster_example_keeps_its_accelerations_and_stays_in_the_vocabulary(examples):
+    speeds = []
+    for seed in range(200):
+        example = examples[seed % len(examples)]
+        faster = made_faster(example, np.random.default_rng(seed))
+        before, after = example.history, faster.history
+        assert np.diff(after[:, 0]) == pytest.approx(np.diff(before[:, 0]), abs=1e-9)
+        assert (after[:, 0] >= before[:, 0]).all()
+        lateral = after[:, 0] ** 2 * np.abs(after[:, 1])
+        moved = np.abs(before[:, 0]) + 1.0
+        assert (lateral <= moved**2 * np.abs(before[:, 1]) + 1e-9).all()
+        speeds.append(after[-1, 0])
+    assert max(speeds) <= FASTEST_MPS
+    assert max(speeds) > 30.0
 
 
 def test_a_mirrored_example_is_that_of_the_mirrored_world(examples):
