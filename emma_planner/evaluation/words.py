@@ -17,14 +17,14 @@ from emma_planner.planning.types import FloatArray, Trajectory
 
 LEAD_TOLERANCE = 0.2
 """A lead's distance is right within this share of it, or 1 m: what words can say."""
-WORDS = ('light', 'lead', 'intent', 'agrees')
-"""Columns: the light is said as it is, none included; the lead is said where there is one, at its
-distance, and not elsewhere; the change of speed is said as the true words say it; the plan does
-what its own intent says."""
+WORDS = ('known', 'light', 'lead', 'intent', 'agrees')
+"""Columns: a scene is not said to be unknown; the light is said as it is, none included; the lead
+is said where there is one, at its distance, and not elsewhere; the change of speed is said as the
+true words say it; the plan does what its own intent says."""
 
 
 def word_scores(predictions: Sequence[Prediction]) -> FloatArray:
-    """Return ``(N, 4)`` scores in the order of :data:`WORDS`."""
+    """Return ``(N, 5)`` scores in the order of :data:`WORDS`."""
     return np.array([_row(item) for item in predictions], dtype=np.float64).reshape(-1, len(WORDS))
 
 
@@ -35,13 +35,14 @@ def _row(item: Prediction) -> list[float]:
         agrees = intent_agrees(item.said.intent, Trajectory(*invert(item.poses), item.poses))
     agreed = np.nan if agrees is None else float(agrees)
     if item.true is None:
-        return [np.nan, np.nan, np.nan, agreed]
+        return [np.nan] * 4 + [agreed]
     if is_silent and item.reason:
-        return [0.0, 0.0, 0.0, agreed]
+        return [0.0] * 4 + [agreed]
     if is_silent:
-        return [np.nan] * 4
+        return [np.nan] * 5
     true, said = read(item.true), read(item.said)
     return [
+        float(said.is_known),
         float(said.light == true.light),
         float(_same_lead(said, true)),
         float(said.intent == true.intent),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from emma_planner.planning.checks import intent_agrees
 from emma_planner.planning.fallback import DrivenPath, Source
+from emma_planner.planning.statements import read
 from emma_planner.planning.types import INPUT_REASONS, Plan
 from emma_planner.ros.conversions import Status
 
@@ -115,10 +116,12 @@ def _reasoning(plan: Plan, name: str) -> Status:
     if plan.trajectory is not None:
         agrees = intent_agrees(plan.reasoning.intent, plan.trajectory)
     said = {True: 'yes', False: 'no', None: 'unknown'}[agrees]
+    is_known = read(plan.reasoning).is_known
+    intent = plan.reasoning.intent or 'no intent stated'
     return Status(
         f'{name}: reasoning',
-        WARN if agrees is False else OK,
-        plan.reasoning.intent or 'no intent stated',
+        WARN if agrees is False or not is_known else OK,
+        intent if is_known else f'the picture shows nothing known: {intent}',
         (
             ('scene', plan.reasoning.scene),
             *((f'object {k + 1}', text) for k, text in enumerate(plan.reasoning.objects)),

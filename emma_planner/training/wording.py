@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emma_planner.planning.checks import lateral_motion, longitudinal_motion
-from emma_planner.planning.statements import INTENTS
+from emma_planner.planning.statements import INTENTS, UNKNOWN
 from emma_planner.planning.types import Trajectory
 
 LONGITUDINAL = dict(zip(('stop', 'decelerate', 'keep', 'accelerate'), INTENTS, strict=True))
@@ -38,7 +38,7 @@ def reasoning_text(facts: Mapping[str, Any], future: Trajectory) -> str:
 def unknown_scene_text(future: Trajectory) -> str:
     """Return the three lines where the picture shows nothing that is known."""
     side, change = LATERAL[lateral_motion(future)], LONGITUDINAL[longitudinal_motion(future)]
-    return f'Scene: unknown.\nObjects: none.\nIntent: {side}, {change}.'
+    return f'Scene: {UNKNOWN}.\nObjects: none.\nIntent: {side}, {change}.'
 
 
 def scene_words(facts: Mapping[str, Any]) -> str:

@@ -124,6 +124,15 @@ def test_an_intent_that_the_plan_does_not_follow_warns(intent, curvature, level,
     assert status.message == (intent or 'no intent stated')
 
 
+def test_a_picture_of_nothing_known_warns():
+    reasoning = Reasoning('unknown.', (), 'go straight, keep speed.')
+    status = _statuses(_plan(reasoning=reasoning))['reasoning']
+    assert status.level == WARN
+    assert status.message == 'the picture shows nothing known: go straight, keep speed.'
+    known = _statuses(_plan(reasoning=replace(reasoning, scene='an unknown road.')))['reasoning']
+    assert known.level == OK
+
+
 def test_without_a_trajectory_no_intent_can_be_checked():
     plan = Plan(0, None, Reasoning('', (), 'turn left'), Reason.FORMAT, '-')
     assert dict(_statuses(plan)['reasoning'].values)['intent agrees with plan'] == 'unknown'

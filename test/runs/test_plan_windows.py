@@ -15,6 +15,7 @@ from emma_planner.planning.types import Plan, Reason
 from emma_planner.recordings.dataset import read_examples
 from emma_planner.runs.dataset_source import window_of
 from emma_planner.runs.scene_task import plan_windows
+from emma_planner.training.learned_examples import with_unknown_picture
 
 
 def scored(planner, examples):
@@ -54,7 +55,7 @@ def examples(tmp_path):
 def test_who_knows_all_is_right_everywhere(examples):
     found, words = scored(Oracle(examples), examples)
     assert found.planner[1].ade.mean == pytest.approx(0.0, abs=1e-9)
-    assert words == {'light': 1.0, 'lead': 1.0, 'intent': 1.0, 'agrees': 1.0}
+    assert words == {'known': 1.0, 'light': 1.0, 'lead': 1.0, 'intent': 1.0, 'agrees': 1.0}
     assert found.failed == 0.0
 
 
@@ -71,6 +72,14 @@ def test_what_is_said_wrongly_is_counted(examples, wrong, light, lead, intent):
     said = [replace(item, reasoning=item.reasoning.replace(*wrong)) for item in examples]
     _, words = scored(Oracle(said), examples)
     assert (words['light'], words['lead'], words['intent']) == (light, lead, intent)
+
+
+def test_who_does_not_know_a_known_scene_is_wrong(examples):
+    unknown = [with_unknown_picture(examples[0]).reasoning, examples[1].reasoning]
+    said = [replace(item, reasoning=text) for item, text in zip(examples, unknown, strict=True)]
+    _, words = scored(Oracle(said), examples)
+    assert words['known'] == 0.5
+    assert words['light'] == 0.5
 
 
 def test_a_lead_that_is_not_there_is_wrong(examples):
