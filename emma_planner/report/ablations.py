@@ -6,15 +6,13 @@ import math
 from typing import Any
 
 from emma_planner.report.charts import Line, interval_chart, line_chart
-from emma_planner.report.results import Ablation
-
-FIGURES = (('ade_m', 'ADE [m]'), ('driving_score', 'driving score'))
+from emma_planner.report.results import VARIANT_FIGURES, Ablation
 
 
 def shown_ablation(ablation: Ablation) -> dict[str, Any]:
     """Return what the page shows of a folder of variants."""
     charts, curves, starts = [], [], []
-    for key, label in FIGURES:
+    for key, label, _ in VARIANT_FIGURES:
         if plain := [row for row in ablation.plain() if _is_measured(row, key)]:
             charts.append(_bars(plain, key, label))
         start = ablation.start(key)

@@ -9,7 +9,15 @@ from typing import Any
 
 from emma_planner.evaluation.metrics import HORIZONS_S, Summary
 from emma_planner.intervals import Figure
-from emma_planner.report.results import DRIVE_FIGURES, Ablation, Drives, ReportError, Results, Run
+from emma_planner.report.results import (
+    DRIVE_FIGURES,
+    VARIANT_FIGURES,
+    Ablation,
+    Drives,
+    ReportError,
+    Results,
+    Run,
+)
 
 BEGIN, END = '<!-- results: emma report -->', '<!-- end of results -->'
 
@@ -98,7 +106,7 @@ def _ablation(ablation: Ablation) -> str:
         '|---' * 8 + '|',
     ]
     for row in ablation.plain():
-        cells = [*_changed(row['ade_m'], 2), *_changed(row['driving_score'], 1)]
+        cells = [cell for key, _, digits in VARIANT_FIGURES for cell in _changed(row[key], digits)]
         lines.append(f'| {row["name"]} | {row["kind"]} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
 
@@ -108,7 +116,7 @@ def _severities(ablation: Ablation) -> list[str]:
     faults = ablation.severities()
     levels = sorted({level for rows in faults.values() for level in rows})
     tables = []
-    for key, label, digits in (('ade_m', 'ADE [m]', 2), ('driving_score', 'driving score', 1)):
+    for key, label, digits in VARIANT_FIGURES:
         start = ablation.start(key)
         if not faults or start is None:
             continue

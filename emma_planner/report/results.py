@@ -27,6 +27,9 @@ DRIVE_FIGURES = (
 _SEVERITY = re.compile(r'(\w+):(\d+)')
 _ATTACK = re.compile(r'attack=(\w+)\+attack_size=(\d+)')
 
+VARIANT_FIGURES = (('ade_m', 'ADE [m]', 2), ('driving_score', 'driving score', 1))
+"""Key in ablations.json, name, digits that are told."""
+
 
 class ReportError(Exception):
     """A report cannot be made; the message says what was needed and found."""

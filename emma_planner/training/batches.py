@@ -147,16 +147,15 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         draw = self._schedule.sample(k)
         example = self._examples[draw.number]
         image = _picture(example)
-        if draw.is_outlier:
-            image = outlier_picture(image, draw.rng)
-        elif draw.rng.random() < self._jitter:
-            image = jittered(image, draw.rng)
         if draw.is_past_hidden:
             example = with_past_hidden(example)
         if draw.is_outlier:
+            image = outlier_picture(image, draw.rng)
             if draw.rng.random() < FASTER:
                 example = made_faster(example, draw.rng)
             example = with_unknown_picture(example)
+        elif draw.rng.random() < self._jitter:
+            image = jittered(image, draw.rng)
         if draw.is_mirrored:
             example = mirrored(example)
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
