@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pty
 import re
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -285,28 +284,45 @@ def test_a_folder_that_cannot_be_made_is_named(bag, tmp_path, fails):
     assert fails(bag, *BASELINE, out=out) == f'{out}: need a writable folder, got Not a directory'
 
 
+@contextmanager
+def permissions_hold():
+    """Root writes wherever it likes (CAP_DAC_OVERRIDE); here it does not, and reads what it owns.
+
+    Another user could not read a checkout that is root's alone.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+    before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 of them
+    if libc.capget(header, before) != 0:
+        raise OSError(ctypes.get_errno(), 'capget')
+    less = (ctypes.c_uint32 * 6)(*before)
+    less[0] &= ~(1 << 1)
+    if libc.capset(header, less) != 0:
+        raise OSError(ctypes.get_errno(), 'capset')
+    try:
+        yield
+    finally:
+        libc.capset(header, before)
+
+
 @pytest.fixture
-def as_nobody():
-    """A folder that nobody may write to, with a bag; and a context in which we are nobody."""
-    folder = Path(tempfile.mkdtemp())  # unlike tmp_path open to all
-    bags.write_bag(folder / 'drive', bags.drive(duration_s=1.0))
-    (folder / 'out').mkdir()
-    for path in (folder, folder / 'drive', folder / 'out'):
+def closed(tmp_path):
+    """A folder with a bag, where nothing may be written."""
+    bags.write_bag(tmp_path / 'drive', bags.drive(duration_s=1.0))
+    (tmp_path / 'out').mkdir()
+    folders = (tmp_path, tmp_path / 'drive', tmp_path / 'out')
+    for path in folders:
         path.chmod(0o555)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    yield folder
-    os.seteuid(user)
-    for path in (folder, folder / 'drive', folder / 'out'):
+    with permissions_hold():
+        yield tmp_path
+    for path in folders:
         path.chmod(0o755)
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize('name', ['out', 'out/new'])
-def test_a_folder_without_write_permission_is_named(fails, as_nobody, name):
-    out = as_nobody / name
-    text = fails(as_nobody / 'drive', *BASELINE, out=out)
+def test_a_folder_without_write_permission_is_named(fails, closed, name):
+    out = closed / name
+    text = fails(closed / 'drive', *BASELINE, out=out)
     assert text.startswith(f'{out}')
     assert text.endswith('got Permission denied')
 
