@@ -10,6 +10,8 @@ from typing import Any
 
 from emma_planner.config import SHIPPED, PlannerConfig
 from emma_planner.models import load_model, shipped_model
+from emma_planner.perception.camera import mounted_camera
+from emma_planner.perception.detecting_planner import DetectingPlanner
 from emma_planner.planning.baselines import BASELINES, BaselinePlanner
 from emma_planner.planning.chat import ChatModel, ModelError
 from emma_planner.planning.checks import PlausibilityLimits
@@ -62,15 +64,29 @@ def local_model(config: PlannerConfig) -> tuple[Planner, Any]:
 
 def _unchanged(config: PlannerConfig) -> Planner:
     planner, model = local_model(config)
-    if config.attack == 'none':
-        return planner
-    if model is None:
-        raise ModelError(
-            f'attack {config.attack}: need a model in this process, got {planner.name}'
-        )
-    from emma_planner.models.attacked_planner import AttackedPlanner
+    if config.attack != 'none':
+        if model is None:
+            raise ModelError(
+                f'attack {config.attack}: need a model in this process, got {planner.name}'
+            )
+        from emma_planner.models.attacked_planner import AttackedPlanner
 
-    return AttackedPlanner(planner, model, config.attack, config.attack_size)
+        planner = AttackedPlanner(planner, model, config.attack, config.attack_size)
+    looks = config.detector and config.planner not in BASELINES
+    return _detecting(planner, config) if looks else planner
+
+
+def _detecting(planner: Planner, config: PlannerConfig) -> Planner:
+    """Let a detector look first."""
+    try:
+        from emma_planner.perception.detector import Detector
+    except ImportError as err:
+        raise ModelError(
+            f'need torch and transformers to run the detector {config.detector!r}, got '
+            f"{type(err).__name__}: {err}; install them: pip install 'emma_planner[models]'"
+        ) from err
+    detector = Detector(config.detector, config.detector_score, config.device)
+    return DetectingPlanner(planner, detector, lambda *size: mounted_camera(config, *size))
 
 
 def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
@@ -80,6 +96,7 @@ def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
             images=config.use_image,
             history_steps=config.history_steps,
             command=config.use_command,
+            objects=config.use_objects,
         ),
         reason_tokens=config.reason_tokens,
         seed=config.seed,
@@ -93,6 +110,11 @@ def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
         ),
     )
     codec = choose_codec(model, config.action_format, config.plan_step_s)
+    if config.detector and codec.is_taught:
+        raise ModelError(
+            f'detector {config.detector}: need a model that is asked in words, got {model.name}, '
+            'which was trained without a detector; action_format text asks in words'
+        )
     return EmmaPlanner(model, codec, options, time.perf_counter)
 
 

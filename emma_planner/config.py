@@ -118,6 +118,15 @@ class PlannerConfig(Parameters):
         high=NUM_HISTORY,
     )
     use_command: bool = parameter(True, 'tell the model the route command')
+    use_objects: bool = parameter(True, 'tell the model what the detector found')
+    detector: str = parameter(
+        '',
+        'folder or hub id of a detector (DETR, RT-DETR, D-FINE, YOLOS, ...) whose objects a model '
+        "that is asked in words is told; '' for none",
+    )
+    detector_score: float = parameter(
+        0.5, 'less certain finds of the detector are left out', unit='1', low=0.0, high=1.0
+    )
     variant: str = parameter(
         '', "changes of the inputs for tests of a planner, as 'image_blank' or 'fog:3+noise:1'"
     )

@@ -47,19 +47,15 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
     :param dtype: 'auto' takes bfloat16 on CUDA and float32 elsewhere: on CPUs bfloat16 is slower
     :raises ModelError: not a checkpoint that can be used
     """
-    target = _device(device)
+    target = torch_device(device)
     if dtype == 'auto':
         dtype = 'bfloat16' if target.type == 'cuda' else 'float32'
     folder = Path(source).expanduser()
     if (folder / ADAPTER).is_file():
         return _open_adapter(folder, device=device, dtype=dtype)
-    if folder.is_dir():
-        _check_folder(folder)
-        source = str(folder)
-    elif _looks_like_a_path(source):
-        raise ModelError(f'{source}: need a model folder or a hub id, got no such folder')
-    with quiet_transformers(), _loading(source):
-        local = {'local_files_only': folder.is_dir() or not _is_hub_reachable()}
+    source, is_local = locate(source)
+    local = {'local_files_only': is_local}
+    with quiet_transformers(), named_failure(source):
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **local)
         _check_architecture(source, config)
         processor = load_processor(source, config, **local)
@@ -74,7 +70,7 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
             output_loading_info=True,
             **local,
         )
-        _check_weights(source, report)
+        check_weights(source, report)
         _check_vocabulary(source, model, processor)
         model = model.to(target).eval()
     if dtype in QUANTIZED:
@@ -85,9 +81,23 @@ def open_checkpoint(source: str, *, device: str = 'auto', dtype: str = 'auto') -
 
 def _open_adapter(folder: Path, *, device: str, dtype: str) -> Checkpoint:
     base = open_checkpoint(base_of(folder), device=device, dtype=dtype)
-    with quiet_transformers(), _loading(str(folder)):
+    with quiet_transformers(), named_failure(str(folder)):
         model = fold_in(base.model, base.processor, folder).eval()
     return Checkpoint(model, base.processor)
+
+
+def locate(source: str) -> tuple[str, bool]:
+    """Return a folder or hub id as transformers takes it, and whether to stay off the network.
+
+    :raises ModelError: no such folder, or no checkpoint in it
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        _check_folder(folder)
+        return str(folder), True
+    if _looks_like_a_path(source):
+        raise ModelError(f'{source}: need a model folder or a hub id, got no such folder')
+    return source, not _is_hub_reachable()
 
 
 @contextmanager
@@ -104,7 +114,11 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """Return a device that works; 'auto' takes CUDA where there is one.
+
+    :raises ModelError: it does not
+    """
     if name == 'auto':
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:
@@ -169,7 +183,7 @@ def _check_chat_template(source: str, processor: Any) -> None:
         processor.chat_template = template
 
 
-def _check_weights(source: str, report: dict[str, Any]) -> None:
+def check_weights(source: str, report: dict[str, Any]) -> None:
     """Refuse weights that transformers would fill in at random with no more than a warning."""
     for kind in ('missing_keys', 'mismatched_keys'):
         found = report.get(kind) or ()
@@ -208,7 +222,8 @@ def _reset_generation(model: Any) -> None:
 
 
 @contextmanager
-def _loading(source: str) -> Iterator[None]:
+def named_failure(source: str) -> Iterator[None]:
+    """Turn whatever transformers raises over a source into one line that names it."""
     try:
         yield
     except ModelError:

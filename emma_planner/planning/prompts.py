@@ -7,10 +7,15 @@ is asked in few words.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emma_planner.planning.actions import ActionCodec
-from emma_planner.planning.types import DT_S, NUM_HISTORY, PlannerInput
+from emma_planner.planning.bearings import bearing_words
+from emma_planner.planning.types import DT_S, NUM_HISTORY, DetectedObject, PlannerInput
+
+MOST_OBJECTS = 8
+"""Of a detector's objects so many of the nearest are told."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Told:
     images: bool = True
     history_steps: int = NUM_HISTORY
     command: bool = True
+    objects: bool = True
 
 
 ALL = Told()
@@ -66,9 +72,19 @@ def _situation(planner_input: PlannerInput, codec: ActionCodec, told: Told) -> s
         lines[0] += f' Camera: {", ".join(frame.name for frame in planner_input.frames)}.'
     if told.command:
         lines[0] += f' Route command: {planner_input.command}.'
+    if told.objects and planner_input.objects is not None:
+        lines.append(_found(planner_input.objects[:MOST_OBJECTS]))
     if steps:
         lines.append(
             f'The last {steps * DT_S:g} s in steps of {DT_S:g} s, oldest first, as '
             f'[speed m/s, curvature 1/(100 m), left positive]: {motion}'
         )
     return '\n'.join(lines)
+
+
+def _found(objects: Sequence[DetectedObject]) -> str:
+    words = (
+        f'{thing.kind} {thing.distance_m:.0f} m {bearing_words(thing.ahead_m, thing.left_m)}'
+        for thing in objects
+    )
+    return f'A detector found: {"; ".join(words) or "nothing"}.'

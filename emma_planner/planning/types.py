@@ -172,6 +172,29 @@ class CameraFrame:
             raise ValueError(f'need a non-empty image, got {self.rgb.shape}')
 
 
+@dataclass(frozen=True)
+class DetectedObject:
+    """Something that a detector found on or beside the road.
+
+    :param kind: in a word: ``car``, ``pedestrian``, ...
+    :param score: of the detector, 0 ... 1
+    :param ahead_m: the middle of its nearest side in base_link, along x
+    :param left_m: along y
+    :param size_m: length, width and height of its box
+    """
+
+    kind: str
+    score: float
+    ahead_m: float
+    left_m: float
+    size_m: tuple[float, float, float]
+
+    @property
+    def distance_m(self) -> float:
+        """From base_link [m]."""
+        return float(np.hypot(self.ahead_m, self.left_m))
+
+
 @dataclass(frozen=True, eq=False)
 class PlannerInput:
     """All that a planner may look at for one plan.
@@ -179,11 +202,13 @@ class PlannerInput:
     :param frames: cameras, the front camera first; t0 is its stamp
     :param history: ego motion up to t0
     :param command: route command (``follow lane``, ``turn left``, ...)
+    :param objects: what a detector found; None when none has looked
     """
 
     frames: tuple[CameraFrame, ...]
     history: EgoHistory
     command: str = 'follow lane'
+    objects: tuple[DetectedObject, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.frames:
@@ -238,7 +263,7 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Latency:
-    """Time per stage [ms]: image encoding with prompt prefill, reasoning, plan, all."""
+    """Time per stage [ms]: detector, image encoding and prompt prefill; reasoning; plan; all."""
 
     encode_ms: float = 0.0
     reason_ms: float = 0.0

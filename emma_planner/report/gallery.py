@@ -13,12 +13,12 @@ import numpy as np
 
 from emma_planner.evaluation.manoeuvres import errors_of
 from emma_planner.evaluation.predictions import Prediction
+from emma_planner.perception.camera import Camera
 from emma_planner.planning.kinematics import invert
 from emma_planner.planning.types import ByteArray, FloatArray, InputError, Trajectory
 from emma_planner.recordings.dataset import HEADER
 from emma_planner.report.charts import path_chart
 from emma_planner.runs.picture_file import read_rgb
-from emma_planner.visualization.camera import Camera
 from emma_planner.visualization.overlay import draw_plan
 
 EACH = 3

@@ -1,8 +1,8 @@
 """Inputs taken away at the input: the model is still asked for what is not there.
 
 Most are pseudo-ablations, as a mask is; leaving a part out of the conversation is the parameters'
-``use_image``, ``history_steps``, ``use_command`` and ``use_reasoning``. Other cameras are taken
-away, and pictures of the past given, in earnest.
+``use_image``, ``history_steps``, ``use_command``, ``use_objects`` and ``use_reasoning``. Other
+cameras are taken away, and pictures of the past given, in earnest.
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ def history_zero(planner_input: PlannerInput, _: Context) -> PlannerInput:
 def command_none(planner_input: PlannerInput, _: Context) -> PlannerInput:
     """Command to follow the lane, whatever the route."""
     return replace(planner_input, command='follow lane')
+
+
+def objects_none(planner_input: PlannerInput, _: Context) -> PlannerInput:
+    """Tell that the detector found nothing."""
+    return replace(planner_input, objects=())
 
 
 def permuted(channel: str, step: int | None = None) -> Change:

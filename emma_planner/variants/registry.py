@@ -74,6 +74,7 @@ VARIANTS = {
         _plain('history_present', ablations.history_present),
         _plain('history_zero', ablations.history_zero),
         _plain('command_none', ablations.command_none),
+        _plain('objects_none', ablations.objects_none),
         _in_earnest('front_only', ablations.front_only),
         *(
             _in_earnest(f'past_frames_{count}', ablations.past_frames(count))

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emma_planner.perception.camera import Camera
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.types import DT_S, NUM_STEPS, ByteArray, FloatArray, Plan, Trajectory
-from emma_planner.visualization.camera import Camera
 
 EGO_WIDTH_M = 1.8
 EGO_LENGTH_M = 4.5

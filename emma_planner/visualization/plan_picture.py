@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from emma_planner.config import PlannerConfig
+from emma_planner.perception.camera import Camera, mounted_camera, mounting_of
 from emma_planner.planning.fallback import DrivenPath, Source
 from emma_planner.planning.kinematics import integrate, invert, to_base
 from emma_planner.planning.types import NUM_STEPS, ByteArray, EgoHistory, Plan, Trajectory
-from emma_planner.visualization.camera import Camera
 from emma_planner.visualization.overlay import draw_plan, plan_text
 
 _SAID = {
@@ -28,21 +28,16 @@ def camera_of(config: PlannerConfig, camera_info: Any, rgb: ByteArray) -> Camera
     :param camera_info: sensor_msgs/CameraInfo of ROS 2 (``k``) or ROS 1 (``K``), None without
     :param rgb: ``(H, W, 3)`` a picture of the camera
     """
-    mounting = {
-        'x_m': config.camera_x_m,
-        'y_m': config.camera_y_m,
-        'z_m': config.camera_z_m,
-        'pitch_deg': config.camera_pitch_deg,
-        'yaw_deg': config.camera_yaw_deg,
-    }
     height, width = rgb.shape[:2]
     if camera_info is None:
-        return Camera.from_fov(config.camera_fov_deg, width, height, **mounting)
+        return mounted_camera(config, width, height)
     matrix = camera_info.k if hasattr(camera_info, 'k') else camera_info.K
     try:
-        return Camera.from_matrix(matrix, camera_info.width, camera_info.height, **mounting)
+        return Camera.from_matrix(
+            matrix, camera_info.width, camera_info.height, **mounting_of(config)
+        )
     except ValueError:  # drivers without a calibration send zeros
-        return Camera.from_fov(config.camera_fov_deg, width, height, **mounting)
+        return mounted_camera(config, width, height)
 
 
 def draw(

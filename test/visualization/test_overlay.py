@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emma_planner.perception.camera import Camera
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.types import Plan, Reason, Reasoning, Trajectory
 from emma_planner.visualization import overlay
-from emma_planner.visualization.camera import Camera
 from emma_planner.visualization.overlay import draw_plan
 
 KITTI = Camera.from_matrix(

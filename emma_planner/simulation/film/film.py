@@ -7,12 +7,12 @@ from types import TracebackType
 
 import numpy as np
 
+from emma_planner.perception.camera import Camera
 from emma_planner.planning.types import NS_PER_S
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.film.film_files import FilmError, open_film
 from emma_planner.simulation.film.film_picture import HEIGHT_PX, WIDTH_PX, FilmFrame, compose
 from emma_planner.simulation.observation import VehicleShape
-from emma_planner.visualization.camera import Camera
 
 END_SHOWN_S = 2.0
 """The last frame stays this long, so that its words can be read."""

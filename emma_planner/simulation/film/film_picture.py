@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from emma_planner.perception.camera import Camera
 from emma_planner.planning.fallback import Source
 from emma_planner.planning.kinematics import integrate, invert, to_base
 from emma_planner.planning.types import (
@@ -28,7 +29,6 @@ from emma_planner.simulation.film.film_text import Text, cut, text_width, wrap, 
 from emma_planner.simulation.film.map_canvas import DARK, GROUND
 from emma_planner.simulation.observation import Observation, VehicleShape
 from emma_planner.simulation.roads.road_map import RoadMap
-from emma_planner.visualization.camera import Camera
 from emma_planner.visualization.overlay import Colour, draw_plan
 
 CAMERA_WIDTH_PX, CAMERA_HEIGHT_PX = 640, 360

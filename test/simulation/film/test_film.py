@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from simulation.bend_with_traffic import VEHICLE, busy, driven, observation, place, plan_map, roads
 
+from emma_planner.perception.camera import Camera
 from emma_planner.planning.fallback import Source
 from emma_planner.planning.kinematics import to_base
 from emma_planner.planning.types import Reasoning
@@ -22,7 +23,6 @@ from emma_planner.simulation.film.film import END_SHOWN_S, FilmWriter, film_came
 from emma_planner.simulation.film.film_files import FilmError
 from emma_planner.simulation.film.film_picture import FilmFrame, compose
 from emma_planner.simulation.film.film_text import cut, printable, text_width, wrap
-from emma_planner.visualization.camera import Camera
 
 CAMERA = CameraSettings(pitch_deg=3.0)
 VIEW = film_camera(CAMERA)

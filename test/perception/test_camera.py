@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from emma_planner.visualization.camera import NEAR_M, Camera
+from emma_planner.perception.camera import NEAR_M, Camera
 
 KITTI = Camera.from_matrix(
     [721.5377, 0, 609.5593, 0, 721.5377, 172.854, 0, 0, 1], 1242, 375, x_m=1.08, z_m=1.65

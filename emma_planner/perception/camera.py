@@ -1,7 +1,7 @@
 """A pinhole camera mounted on the vehicle: points of base_link to pixels.
 
 base_link is taken at road level. Lines and polygons that cross the near plane are cut there, so
-that a lane that starts under the car keeps its visible part. Knows no picture and no drawing.
+that a lane that starts under the car keeps its visible part. Knows no drawing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emma_planner.config import PlannerConfig
 from emma_planner.planning.types import FloatArray
 
 NEAR_M = 0.3
@@ -104,12 +105,16 @@ class Camera:
         points = np.asarray(points_base, dtype=np.float64)
         if points.shape[-1] == 2:
             points = np.concatenate([points, np.zeros((*points.shape[:-1], 1))], axis=-1)
+        result: FloatArray = (
+            points - (self.x_m, self.y_m, self.z_m)
+        ) @ self._optical_from_base().T
+        return result
+
+    def _optical_from_base(self) -> FloatArray:
         pitch, yaw = math.radians(self.pitch_deg), math.radians(self.yaw_deg)
         cp, sp, cy, sy = math.cos(pitch), math.sin(pitch), math.cos(yaw), math.sin(yaw)
         forward, left, up = (cy * cp, sy * cp, -sp), (-sy, cy, 0.0), (cy * sp, sy * sp, cp)
-        optical_from_base = np.array([left, up, forward]) * [[-1.0], [-1.0], [1.0]]
-        result: FloatArray = (points - (self.x_m, self.y_m, self.z_m)) @ optical_from_base.T
-        return result
+        return np.array([left, up, forward]) * [[-1.0], [-1.0], [1.0]]
 
     def project(self, points_base: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Project single points.
@@ -122,6 +127,19 @@ class Camera:
         pixels = np.full((*in_front.shape, 2), np.nan)
         pixels[in_front] = self._pixels(optical[in_front])
         return pixels, in_front
+
+    def rays(self, pixels: ArrayLike) -> FloatArray:
+        """Return where pixels look, the reverse of :meth:`project`.
+
+        :param pixels: ``(N, 2)`` column, row
+        :returns: ``(N, 3)`` directions in base_link, 1 m along the optical axis
+        """
+        columns, rows = np.asarray(pixels, dtype=np.float64).T
+        optical = np.stack(
+            [(columns - self.cx) / self.fx, (rows - self.cy) / self.fy, np.ones_like(rows)], axis=1
+        )
+        rays: FloatArray = optical @ self._optical_from_base()
+        return rays
 
     def project_line(self, points_base: ArrayLike) -> list[FloatArray]:
         """Project a polyline, cut where it crosses the near plane.
@@ -163,6 +181,22 @@ class Camera:
 
     def _pixels(self, optical: FloatArray) -> FloatArray:
         return optical[:, :2] / optical[:, 2:] * (self.fx, self.fy) + (self.cx, self.cy)
+
+
+def mounting_of(config: PlannerConfig) -> dict[str, float]:
+    """Return where the parameters say that the camera sits."""
+    return {
+        'x_m': config.camera_x_m,
+        'y_m': config.camera_y_m,
+        'z_m': config.camera_z_m,
+        'pitch_deg': config.camera_pitch_deg,
+        'yaw_deg': config.camera_yaw_deg,
+    }
+
+
+def mounted_camera(config: PlannerConfig, width: int, height: int) -> Camera:
+    """Return the camera that the parameters describe, for pictures of a size [px]."""
+    return Camera.from_fov(config.camera_fov_deg, width, height, **mounting_of(config))
 
 
 def _at_near_plane(start: FloatArray, end: FloatArray) -> FloatArray:
