@@ -58,6 +58,7 @@ class Actor:
     :param speed_mps: along its own x
     :param parked: stands for the whole drive (parked, broken down)
     :param path: ``(N, 2)`` [m] where its route leads over the next metres, empty if unknown
+    :param brake_lights: they are lit
     """
 
     id: str
@@ -69,6 +70,7 @@ class Actor:
     height_m: float
     parked: bool
     path: FloatArray
+    brake_lights: bool = False
 
 
 @dataclass(frozen=True)

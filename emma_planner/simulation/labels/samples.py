@@ -153,12 +153,10 @@ def collect_samples(
         raise ValueError(f'need a period of n x {STEP_NS / NS_PER_S:g} s, got {every_s:g} s')
     tracks, waiting = EgoTracks(), deque[_Instant]()
     pushed_ns = -FUTURE_NS
-    for now, before, driver in _drive(world, scenario, every_ns, disturbance, pilot):
+    for now, driver in _drive(world, scenario, every_ns, disturbance, pilot):
         tracks.add(_measurement(now), 'odometry')
         if now.image is not None and driver.plan is not None:
-            facts = scene_facts(
-                now, before, driver.plan.facts, scenario.weather, camera, world.vehicle
-            )
+            facts = scene_facts(now, driver.plan.facts, scenario.weather, camera, world.vehicle)
             history = build_history(
                 tracks.poses, tracks.twists, tracks.frame_id, now.stamp_ns, HistoryLimits()
             )
@@ -203,16 +201,16 @@ def _drive(
     every_ns: int,
     disturbance: Disturbance | None,
     pilot: Pilot | None,
-) -> Iterator[tuple[Observation, Observation, ExpertDriver]]:
-    """Every step of a drive: what is seen, what was seen the step before, who has planned."""
-    before = now = world.reset(scenario)
+) -> Iterator[tuple[Observation, ExpertDriver]]:
+    """Every step of a drive: what is seen, and who has planned."""
+    now = world.reset(scenario)
     driver = ExpertDriver(world.vehicle)
     monitor = InfractionMonitor(scenario, world.vehicle)
     while monitor.end is None:
         control = driver.control(now)
         if disturbance is not None:
             control = disturbance.apply(control, now)
-        yield now, before, driver
+        yield now, driver
         if pilot is not None:
             if pilot.is_lost(now):
                 return
@@ -222,11 +220,11 @@ def _drive(
                 control = own
         driven_ns = now.stamp_ns + STEP_NS - BEGIN_NS
         render = driven_ns >= 0 and driven_ns % every_ns == 0
-        before, now = now, world.step(control, render=render)
+        now = world.step(control, render=render)
         if driven_ns >= 0:
             monitor.observe(now)
     driver.control(now)
-    yield now, before, driver
+    yield now, driver
 
 
 def _measurement(now: Observation) -> EgoMeasurement:

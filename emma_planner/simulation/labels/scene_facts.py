@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emma_planner.planning.bearings import bearing_words
 from emma_planner.planning.kinematics import to_base, wrap_angle
-from emma_planner.planning.types import NS_PER_S
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.expert.facts import ExpertFacts
 from emma_planner.simulation.expert.frame import RouteFrame
@@ -30,9 +30,6 @@ SEEN_M = 60.0
 """Lights and objects farther than this are not named."""
 MAX_OBJECTS = 3
 STANDS_MPS = 0.3
-BRAKES_MPS2 = -1.0
-AHEAD_RAD = math.radians(8.0)
-ASIDE_RAD = math.radians(30.0)
 ALONG_RAD = math.radians(45.0)
 """Less from the route's direction is along it."""
 BESIDE_M = 5.5
@@ -123,7 +120,6 @@ class SceneFacts:
 
 def scene_facts(
     now: Observation,
-    before: Observation,
     expert: ExpertFacts,
     weather: Weather,
     camera: CameraSettings,
@@ -131,10 +127,9 @@ def scene_facts(
 ) -> SceneFacts:
     """Say what is to be said of an instant.
 
-    :param before: the step before, for who brakes; the same observation at the start
     :param expert: why the ego drives as it does, planned for this instant
     """
-    objects = _objects(now, before, expert, camera)
+    objects = _objects(now, expert, camera)
     lane = now.truth.lane
     named = {thing.id for thing in objects}
     return SceneFacts(
@@ -183,7 +178,7 @@ def _light(now: Observation, vehicle: VehicleShape) -> LightAhead | None:
 
 
 def _objects(
-    now: Observation, before: Observation, expert: ExpertFacts, camera: CameraSettings
+    now: Observation, expert: ExpertFacts, camera: CameraSettings
 ) -> tuple[CriticalObject, ...]:
     frame = RouteFrame(now.truth.route, now.truth.route_s_m)
     found = []
@@ -198,7 +193,7 @@ def _objects(
         else:
             rank, why = _why(place, actor, frame, now.truth.route_s_m)
         if why:
-            action = _action(place, actor, now, before)
+            action = _action(place, actor)
             bearing = bearing_words(ahead, left)
             thing = CriticalObject(
                 actor.id, actor.kind, ahead, left, bearing, actor.speed_mps, action, why
@@ -245,15 +240,6 @@ def _is_in_view(ahead_m: float, left_m: float, camera: CameraSettings) -> bool:
     return ahead_m > x and abs(left_m - y) <= half * (ahead_m - x)
 
 
-def bearing_words(ahead_m: float, left_m: float) -> str:
-    """Say in which direction of base_link something is."""
-    bearing = math.atan2(left_m, ahead_m)
-    if abs(bearing) < AHEAD_RAD:
-        return 'ahead'
-    side = 'left' if bearing > 0.0 else 'right'
-    return f'ahead {side}' if abs(bearing) < ASIDE_RAD else side
-
-
 def _why(place: _Place, actor: Actor, frame: RouteFrame, ego_s_m: float) -> tuple[int, str]:
     """Rank and reason; no reason for who does not matter."""
     if place.s_m <= ego_s_m:
@@ -287,7 +273,7 @@ def _crosses(actor: Actor, frame: RouteFrame, ego_s_m: float, half_m: float) -> 
     return bool(((np.abs(d_m) < half_m) & (s_m > ego_s_m)).any())
 
 
-def _action(place: _Place, actor: Actor, now: Observation, before: Observation) -> str:
+def _action(place: _Place, actor: Actor) -> str:
     if actor.kind not in (ActorKind.VEHICLE, ActorKind.PEDESTRIAN, ActorKind.CYCLIST):
         return 'stands'
     if actor.parked:
@@ -299,12 +285,4 @@ def _action(place: _Place, actor: Actor, now: Observation, before: Observation) 
         return f'{moves} from {"right to left" if place.turned_rad > 0.0 else "left to right"}'
     if abs(place.turned_rad) > ALONG_RAD:
         return f'{moves} the other way'
-    return 'brakes' if _brakes(actor, now, before) else f'{moves} the same way'
-
-
-def _brakes(actor: Actor, now: Observation, before: Observation) -> bool:
-    earlier = before.truth.actor(actor.id)
-    if earlier is None:
-        return False
-    passed_s = (now.stamp_ns - before.stamp_ns) / NS_PER_S
-    return actor.speed_mps - earlier.speed_mps < BRAKES_MPS2 * passed_s
+    return 'brakes' if actor.brake_lights else f'{moves} the same way'

@@ -1,4 +1,4 @@
-"""Cars to look at: bodies, windows, wheels, red lights behind and white ones ahead.
+"""Cars to look at: bodies, windows, wheels, red lights behind, lit or not, and white ones ahead.
 
 Every model stands on z = 0, the middle of its footprint at the origin, and faces x.
 """
@@ -17,7 +17,11 @@ GLASS: Rgb = (0.13, 0.17, 0.22)
 RUBBER: Rgb = (0.07, 0.07, 0.08)
 HUB: Rgb = (0.62, 0.63, 0.66)
 PLASTIC: Rgb = (0.16, 0.16, 0.18)
-TAIL_LIGHT: Rgb = (0.86, 0.04, 0.05)
+TAIL_LIGHT: Rgb = (0.45, 0.03, 0.04)
+BRAKE_LIGHT: Rgb = (1.0, 0.22, 0.14)
+BRAKE_GLARE: Rgb = (0.86, 0.04, 0.05)
+GLARE_M = 0.05
+"""Around a lit brake light."""
 HEAD_LIGHT: Rgb = (1.0, 0.98, 0.88)
 PLATE: Rgb = (0.93, 0.92, 0.86)
 TRUCK_SIZE_M = (6.0, 2.3, 2.8)
@@ -67,14 +71,25 @@ CAR_DESIGNS = {
 }
 
 
-def car(design: CarDesign) -> Mesh:
-    """Build a passenger car."""
-    parts = [_body(design), *_cabin(design), *_wheels(design), *_ends(design)]
+def braking(name: str) -> str:
+    """Return the name of a vehicle's model with its brake lights lit."""
+    return f'{name} braking'
+
+
+def car(design: CarDesign, brakes: bool = False) -> Mesh:
+    """Build a passenger car.
+
+    :param brakes: its three brake lights are lit
+    """
+    parts = [_body(design), *_cabin(design), *_wheels(design), *_ends(design, brakes)]
     return join(parts)
 
 
-def truck() -> Mesh:
-    """Build a box truck."""
+def truck(brakes: bool = False) -> Mesh:
+    """Build a box truck.
+
+    :param brakes: its two brake lights are lit
+    """
     length, half, radius = TRUCK_SIZE_M[0], TRUCK_SIZE_M[1] / 2, 0.45
     tail, nose = -length / 2, length / 2
     cab = tail + 4.4
@@ -107,7 +122,7 @@ def truck() -> Mesh:
     for side in (-1, 1):
         low, high = sorted((side * (half - 0.36), side * (half - 0.06)))
         parts += [
-            box((tail - 0.04, low, 0.5), (tail, high, 0.7), TAIL_LIGHT, Finish.GLOWING),
+            *_tail_light((tail - 0.04, low, 0.5), (tail, high, 0.7), brakes),
             box((nose - 0.02, low, 0.68), (nose + 0.03, high, 0.88), HEAD_LIGHT, Finish.GLOWING),
         ]
         parts += [_wheel(x, side * half, radius) for x in (tail + 1.2, nose - 1.1)]
@@ -210,7 +225,7 @@ def _wheel(x_m: float, y_m: float, radius_m: float) -> Mesh:
     )
 
 
-def _ends(design: CarDesign) -> list[Mesh]:
+def _ends(design: CarDesign, brakes: bool) -> list[Mesh]:
     """Lights, bumpers, number plates, mirrors."""
     tail, nose = -design.length_m / 2, design.length_m / 2
     half, low = design.width_m / 2, 0.6 * design.wheel_radius_m
@@ -230,12 +245,7 @@ def _ends(design: CarDesign) -> list[Mesh]:
         tail_low, tail_high = 0.64 * rear_z, 0.64 * rear_z + 0.17
         head_low, head_high = 0.6 * front_z, 0.6 * front_z + 0.14
         parts += [
-            box(
-                (tail - 0.03, y0, tail_low),
-                (tail + 0.1, y1, tail_high),
-                TAIL_LIGHT,
-                Finish.GLOWING,
-            ),
+            *_tail_light((tail - 0.03, y0, tail_low), (tail + 0.1, y1, tail_high), brakes),
             box(
                 (nose - 0.12, y0, head_low),
                 (nose + 0.02, y1, head_high),
@@ -249,4 +259,28 @@ def _ends(design: CarDesign) -> list[Mesh]:
                 Finish.TINTED,
             ),
         ]
+    if brakes:
+        third = rear_z - 0.05
+        parts += _tail_light((tail - 0.03, -0.3, third), (tail + 0.1, 0.3, third + 0.05), brakes)
     return parts
+
+
+def _tail_light(
+    low: tuple[float, float, float], high: tuple[float, float, float], brakes: bool
+) -> list[Mesh]:
+    """A box that glows, and its glare when it is lit."""
+    if not brakes:
+        return [box(low, high, TAIL_LIGHT, Finish.GLOWING)]
+    around = (
+        (low[0], low[1] - GLARE_M, low[2] - GLARE_M),
+        (
+            high[0],
+            high[1] + GLARE_M,
+            high[2] + GLARE_M,
+        ),
+    )
+    lit = (low[0] - 0.01, low[1], low[2]), high
+    return [
+        box(*around, BRAKE_GLARE, Finish.GLOWING),
+        box(*lit, BRAKE_LIGHT, Finish.GLOWING),
+    ]

@@ -25,6 +25,8 @@ CREEPING_MPS = 2.0
 """Whoever moves up in a queue has waited all the same."""
 CHANGE_MPS = 1.2
 """How fast a car moves sideways in a lane change or around an obstacle."""
+BRAKE_LIGHTS_MPS2 = -0.7
+"""Who slows down more than this shows it: UN Regulation 13-H, 5.2.22.4, the least that may."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class CarState:
     ignores: str = ''
     pose: Pose = field(default_factory=lambda: Pose(0.0, 0.0, 0.0))
     yaw_rate_radps: float = 0.0
+    acceleration_mps2: float = 0.0
 
     @property
     def length_m(self) -> float:
@@ -105,6 +108,11 @@ class CarState:
     @property
     def width_m(self) -> float:
         return SIZES_M[self.model][1]
+
+    @property
+    def brake_lights(self) -> bool:
+        """Lit while it slows down, and while a foot holds it where it stands."""
+        return self.acceleration_mps2 < BRAKE_LIGHTS_MPS2 or self.speed_mps < STANDING_MPS
 
     def update_pose(self, dt_s: float) -> None:
         x, y, yaw = self.track.place(self.s_m)
@@ -135,12 +143,14 @@ class CarState:
             *SIZES_M[self.model],
             parked=False,
             path=path,
+            brake_lights=self.brake_lights,
         )
 
     def move(self, acceleration_mps2: float, dt_s: float) -> None:
         """Let it drive for a while, and carry its script on."""
         before = self.speed_mps
         self.speed_mps = max(0.0, before + acceleration_mps2 * dt_s)
+        self.acceleration_mps2 = acceleration_mps2
         self.s_m += (before + self.speed_mps) / 2.0 * dt_s
         self.s_m = min(self.s_m, self.track.length_m)
         self.driven_s += dt_s

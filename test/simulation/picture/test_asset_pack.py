@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emma_planner.simulation.picture.appearance import VEHICLE_SIZES_M
 from emma_planner.simulation.picture.asset_pack import MODELS, PALETTES, textures
 from emma_planner.simulation.picture.meshes import Finish
-from emma_planner.simulation.population.cars import SIZES_M
 
 
 @pytest.mark.parametrize('name', sorted(MODELS))
@@ -25,10 +25,10 @@ def test_a_model_is_whole_and_stands_on_the_ground(name):
 
 
 def test_cars_are_as_large_as_cars_and_people_as_people():
-    longest = max(length for length, _, _ in SIZES_M.values())
+    longest = max(length for length, _, _ in VEHICLE_SIZES_M.values())
     for name in MODELS:
         length, width, height = np.ptp(MODELS[name]().points, axis=0)
-        if name in SIZES_M:
+        if name.removesuffix(' braking') in VEHICLE_SIZES_M:
             assert 3.5 < length <= longest + 0.3
             assert 1.5 < width < 2.5
         if name.startswith('pedestrian'):

@@ -97,6 +97,23 @@ def test_a_light_glows_in_its_colour(scene, state, channel):
     assert (around[:, other] - around[:, channel]).max() < 60
 
 
+@pytest.mark.parametrize(
+    'size', [(4.6, 1.85, 1.5), (4.3, 1.7, 1.55), (5.3, 2.0, 2.2), (5.74, 2.3, 2.8)]
+)
+def test_who_brakes_is_seen_to(scene, size):
+    length, width, height = size
+    car = replace(_actor(20.0), length_m=length, width_m=width, height_m=height)
+    dark, lit = (_draw(scene, [replace(car, brake_lights=b)]) for b in (False, True))
+    rows, columns = np.nonzero((lit - dark)[..., 0] > 60)
+    assert {int(column > CAMERA.cx) for column in columns} == {0, 1}
+    assert len(rows) >= 8
+    redder = (lit - lit.mean(axis=2, keepdims=True))[rows, columns, 0]
+    assert redder.min() > 25
+    elsewhere = np.abs(lit - dark).max(axis=2)
+    elsewhere[rows, columns] = 0
+    assert (elsewhere > 25).sum() <= 2 * len(rows)
+
+
 def test_less_light_is_darker_and_fog_hides_what_is_far(scene):
     day = _draw(scene)
     assert _draw(scene, weather=replace(CLEAR, light=0.4)).mean() < 0.8 * day.mean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from simulation.roads_by_hand import junction, straight, two_lane_road
 
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, ActorKind, LightState
-from emma_planner.simulation.population.cars import SIZES_M, EgoMotion
+from emma_planner.simulation.population.cars import BRAKE_LIGHTS_MPS2, SIZES_M, EgoMotion
+from emma_planner.simulation.population.priority import STANDING_MPS
 from emma_planner.simulation.population.traffic import Traffic
 from emma_planner.simulation.roads.road_graph import RoadGraph
 from emma_planner.simulation.scenario import scenario_of
@@ -156,6 +158,20 @@ def test_a_lead_brakes_to_a_stop_and_drives_on():
     assert min(speeds[80:]) < 0.1
     assert max(speeds[:stop]) > 5.0
     assert max(np.diff(speeds) / -DT_S) < 4.6
+
+
+def test_brake_lights_are_lit_while_a_car_slows_down_and_while_it_stands():
+    traffic = Traffic(ROAD, replace(QUIET, braking_leads=1), _ego(0.0, lanes=LANES))
+    seen = []
+    for (car,) in _run(traffic, 28.0):
+        (actor,) = traffic.actors()
+        seen.append((car.speed_mps, actor.brake_lights))
+    slows = [(after[0] - before[0]) / DT_S for before, after in pairwise(seen)]
+    for (speed, is_lit), slow in zip(seen[1:], slows, strict=True):
+        assert is_lit == (slow < BRAKE_LIGHTS_MPS2 - 1e-9 or speed < STANDING_MPS) or slow == 0.0
+    assert any(is_lit and speed > 3.0 for speed, is_lit in seen)
+    assert any(is_lit and speed == 0.0 for speed, is_lit in seen)
+    assert sum(not is_lit for _, is_lit in seen) > 50
 
 
 def test_no_density_and_no_script_is_no_traffic():
