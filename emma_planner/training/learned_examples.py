@@ -31,16 +31,18 @@ FASTEST_MPS = 36.0
 def weights_of(examples: Sequence[Example]) -> FloatArray:
     """Return how often each is drawn, in all 1: rare situations more often than they are.
 
-    A situation is whether the ego stands, the change of speed, the side of a turn, and the light;
-    its examples are drawn by the square root of their number.
+    A situation is the kind of road, whether the ego stands, the change of speed, the side of a
+    turn, and the light; its examples are drawn by the square root of their number.
     """
     kinds = []
     for example in examples:
-        light = example.facts['light'] if example.facts else None
+        facts = example.facts or {}
+        light = facts.get('light')
         state = light['state'] if light else ''
         stands = bool(example.history[-1, 0] < STOPPED_MPS)
         plan = example.planned
-        kinds.append((stands, longitudinal_motion(plan), lateral_motion(plan), state))
+        motion = longitudinal_motion(plan), lateral_motion(plan)
+        kinds.append((facts.get('road', ''), stands, *motion, state))
     counts = Counter(kinds)
     weights = np.array([1.0 / math.sqrt(counts[kind]) for kind in kinds])
     return np.asarray(weights / weights.sum())

@@ -76,6 +76,15 @@ def test_starting_off_is_a_situation_of_its_own(tmp_path):
     assert weights[-1] == pytest.approx(3.0 * weights[0])
 
 
+def test_a_rare_kind_of_road_is_learned_more_often_than_it_is(tmp_path):
+    records = [record(k, future()) for k in range(10)]
+    for row in records[:9]:
+        row['facts'] = {**row['facts'], 'road': 'straight'}
+    records[9]['facts'] = {**records[9]['facts'], 'road': 'split'}
+    weights = weights_of(list(read_examples(write_dataset(tmp_path / 'set', records))))
+    assert weights[-1] == pytest.approx(3.0 * weights[0])
+
+
 def test_a_hidden_past_says_the_present_alone(examples):
     hidden = with_past_hidden(examples[3])
     assert (hidden.history == examples[3].history[-1]).all()
