@@ -59,6 +59,7 @@ class Actor:
     :param parked: stands for the whole drive (parked, broken down)
     :param path: ``(N, 2)`` [m] where its route leads over the next metres, empty if unknown
     :param brake_lights: they are lit
+    :param indicator: ``left`` or ``right`` while that one is lit; it blinks
     """
 
     id: str
@@ -71,6 +72,7 @@ class Actor:
     parked: bool
     path: FloatArray
     brake_lights: bool = False
+    indicator: str = ''
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from zlib import crc32
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, ActorKind
 from emma_planner.simulation.picture.asset_pack import JACKETS, PAINTS, PALETTES
-from emma_planner.simulation.picture.car_models import CAR_DESIGNS, TRUCK_SIZE_M, braking
+from emma_planner.simulation.picture.car_models import CAR_DESIGNS, TRUCK_SIZE_M, lit
 from emma_planner.simulation.picture.meshes import Rgb
 
 WHITE: Rgb = (1.0, 1.0, 1.0)
@@ -50,7 +50,7 @@ class Look:
 
 
 def look_of(actor: Actor) -> Look:
-    """Return what an actor looks like; same id, size and brake lights always look the same."""
+    """Return what an actor looks like; same id, size and lights always look the same."""
     number = crc32(actor.id.encode())
     size = (actor.length_m, actor.width_m, actor.height_m)
     if actor.kind is ActorKind.VEHICLE:
@@ -59,7 +59,7 @@ def look_of(actor: Actor) -> Look:
             mine / its for mine, its in zip(size, VEHICLE_SIZES_M[name], strict=True)
         )
         tint = PAINTS[(number >> 8) % len(PAINTS)]
-        model = braking(name) if actor.brake_lights else name
+        model = lit(name, actor.brake_lights, actor.indicator)
         return Look(model, tint, (length, width, height), size[:2])
     length, width, high = SIZES_M[actor.kind]
     scale = actor.height_m / high

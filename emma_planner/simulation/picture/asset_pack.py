@@ -12,14 +12,20 @@ import numpy as np
 
 from emma_planner.planning.types import ByteArray, FloatArray
 from emma_planner.simulation.picture import street_models as street
-from emma_planner.simulation.picture.car_models import CAR_DESIGNS, braking, car, truck
+from emma_planner.simulation.picture.car_models import CAR_DESIGNS, car, lit, truck
 from emma_planner.simulation.picture.meshes import Mesh, Rgb
 
-MODELS: dict[str, Callable[[], Mesh]] = {
+VEHICLES: dict[str, Callable[[bool, str], Mesh]] = {
     **{name: partial(car, design) for name, design in CAR_DESIGNS.items()},
-    **{braking(name): partial(car, design, True) for name, design in CAR_DESIGNS.items()},
     'truck': truck,
-    braking('truck'): partial(truck, True),
+}
+MODELS: dict[str, Callable[[], Mesh]] = {
+    **{
+        lit(name, brakes, side): partial(make, brakes, side)
+        for name, make in VEHICLES.items()
+        for brakes in (False, True)
+        for side in ('', 'left', 'right')
+    },
     **{f'pedestrian-{k}': partial(street.pedestrian, s) for k, s in enumerate(street.STRIDES)},
     'cyclist': street.cyclist,
     'cone': street.cone,

@@ -1,4 +1,4 @@
-"""Cars to look at: bodies, windows, wheels, red lights behind, lit or not, and white ones ahead.
+"""Cars to look at: bodies, windows, wheels, lights behind and ahead, indicators.
 
 Every model stands on z = 0, the middle of its footprint at the origin, and faces x.
 """
@@ -20,6 +20,7 @@ PLASTIC: Rgb = (0.16, 0.16, 0.18)
 TAIL_LIGHT: Rgb = (0.45, 0.03, 0.04)
 BRAKE_LIGHT: Rgb = (1.0, 0.22, 0.14)
 BRAKE_GLARE: Rgb = (0.86, 0.04, 0.05)
+INDICATOR: Rgb = (1.0, 0.62, 0.05)
 GLARE_M = 0.05
 """Around a lit brake light."""
 HEAD_LIGHT: Rgb = (1.0, 0.98, 0.88)
@@ -71,24 +72,28 @@ CAR_DESIGNS = {
 }
 
 
-def braking(name: str) -> str:
-    """Return the name of a vehicle's model with its brake lights lit."""
-    return f'{name} braking'
+def lit(name: str, brakes: bool, indicator: str) -> str:
+    """Return the name of a vehicle's model with some of its lights lit."""
+    return ' '.join([name, *(['brakes'] if brakes else []), *([indicator] if indicator else [])])
 
 
-def car(design: CarDesign, brakes: bool = False) -> Mesh:
+def car(design: CarDesign, brakes: bool = False, indicator: str = '') -> Mesh:
     """Build a passenger car.
 
     :param brakes: its three brake lights are lit
+    :param indicator: ``left`` or ``right`` is lit
     """
     parts = [_body(design), *_cabin(design), *_wheels(design), *_ends(design, brakes)]
-    return join(parts)
+    z_m = 0.64 * design.boot * design.height_m - 0.02
+    half_m = 0.93 * design.width_m / 2
+    return join([*parts, *_indicators(indicator, design.length_m / 2, half_m, z_m)])
 
 
-def truck(brakes: bool = False) -> Mesh:
+def truck(brakes: bool = False, indicator: str = '') -> Mesh:
     """Build a box truck.
 
     :param brakes: its two brake lights are lit
+    :param indicator: ``left`` or ``right`` is lit
     """
     length, half, radius = TRUCK_SIZE_M[0], TRUCK_SIZE_M[1] / 2, 0.45
     tail, nose = -length / 2, length / 2
@@ -126,7 +131,7 @@ def truck(brakes: bool = False) -> Mesh:
             box((nose - 0.02, low, 0.68), (nose + 0.03, high, 0.88), HEAD_LIGHT, Finish.GLOWING),
         ]
         parts += [_wheel(x, side * half, radius) for x in (tail + 1.2, nose - 1.1)]
-    return join(parts)
+    return join([*parts, *_indicators(indicator, length / 2, half, 0.72)])
 
 
 def _shell(stations: list[tuple[float, float, float]], half: float) -> Mesh:
@@ -283,4 +288,24 @@ def _tail_light(
     return [
         box(*around, BRAKE_GLARE, Finish.GLOWING),
         box(*lit, BRAKE_LIGHT, Finish.GLOWING),
+    ]
+
+
+def _indicators(side: str, end_m: float, half_m: float, z_m: float) -> list[Mesh]:
+    """The lit indicators of one side: behind, ahead, and on the flank."""
+    if not side:
+        return []
+    sign = 1 if side == 'left' else -1
+    low, high = sorted((sign * (half_m - 0.26), sign * (half_m + 0.06)))
+    flank = sorted((sign * half_m, sign * (half_m + 0.12)))
+    top = z_m + 0.24
+    return [
+        box((-end_m - 0.06, low, z_m), (-end_m + 0.1, high, top), INDICATOR, Finish.GLOWING),
+        box((end_m - 0.2, low, z_m), (end_m + 0.05, high, top), INDICATOR, Finish.GLOWING),
+        box(
+            (0.2 * end_m, flank[0], z_m),
+            (0.2 * end_m + 0.3, flank[1], top),
+            INDICATOR,
+            Finish.GLOWING,
+        ),
     ]

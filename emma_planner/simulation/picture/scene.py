@@ -205,7 +205,7 @@ def _key(thing: Actor | SignalHead) -> str:
         return f'{thing.id} {thing.state.value}'
     if thing.kind is ActorKind.PEDESTRIAN:
         return f'{thing.id} {stride_of(thing)}'
-    return f'{thing.id} {thing.brake_lights}'
+    return f'{thing.id} {thing.brake_lights} {thing.indicator}'
 
 
 def _paint_flat(node: Any, layer: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 
 from emma_planner.planning.kinematics import wrap_angle
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, ActorKind, VehicleShape
-from emma_planner.simulation.population.priority import STANDING_MPS
+from emma_planner.simulation.population.priority import STANDING_MPS, TURN_RAD
 from emma_planner.simulation.population.track import Track
 
 SIZES_M = {
@@ -25,6 +26,14 @@ CREEPING_MPS = 2.0
 """Whoever moves up in a queue has waited all the same."""
 CHANGE_MPS = 1.2
 """How fast a car moves sideways in a lane change or around an obstacle."""
+BLINKS_M = 0.5
+"""Who has to move sideways by more indicates it."""
+BLINKS_AHEAD_M = 30.0
+"""Who turns within this way indicates it."""
+BENDS_RAD = 0.2
+"""A lane of a roundabout that turns less is straight: not its circle, nor a way in or out."""
+BLINK_S = 0.35
+"""Lit for so long, then dark for so long: 86 a minute, of the 60 to 120 of UN Regulation 48."""
 BRAKE_LIGHTS_MPS2 = -0.7
 """Who slows down more than this shows it: UN Regulation 13-H, 5.2.22.4, the least that may."""
 
@@ -114,6 +123,32 @@ class CarState:
         """Lit while it slows down, and while a foot holds it where it stands."""
         return self.acceleration_mps2 < BRAKE_LIGHTS_MPS2 or self.speed_mps < STANDING_MPS
 
+    @property
+    def indicator(self) -> str:
+        """``left`` or ``right``: where it is about to go; empty when straight on."""
+        aside_m = self.wanted_offset_m - self.offset_m
+        if abs(aside_m) > BLINKS_M:
+            return 'left' if aside_m > 0.0 else 'right'
+        turns = self.track.turns_rad
+        for k, (start_m, lane) in enumerate(
+            zip(self.track.starts_m, self.track.lanes, strict=True)
+        ):
+            if start_m > self.s_m + BLINKS_AHEAD_M:
+                break
+            if lane.kind == 'junction' and abs(turns[k]) > TURN_RAD:
+                return 'left' if turns[k] > 0.0 else 'right'
+            circles_on = any(turn > BENDS_RAD for turn in turns[k + 1 :])
+            if lane.kind == 'roundabout' and turns[k] < -BENDS_RAD and not circles_on:
+                return 'right'
+        return ''
+
+    @property
+    def lit_indicator(self) -> str:
+        """The indicator while it is lit; each car has its own phase."""
+        phase_s = BLINK_S * (crc32(self.id.encode()) % 16) / 8.0
+        is_lit = math.floor((self.driven_s + phase_s) / BLINK_S) % 2 == 0
+        return self.indicator if is_lit else ''
+
     def update_pose(self, dt_s: float) -> None:
         x, y, yaw = self.track.place(self.s_m)
         x, y = x - self.offset_m * math.sin(yaw), y + self.offset_m * math.cos(yaw)
@@ -144,6 +179,7 @@ class CarState:
             parked=False,
             path=path,
             brake_lights=self.brake_lights,
+            indicator=self.lit_indicator,
         )
 
     def move(self, acceleration_mps2: float, dt_s: float) -> None:

@@ -114,6 +114,19 @@ def test_who_brakes_is_seen_to(scene, size):
     assert (elsewhere > 25).sum() <= 2 * len(rows)
 
 
+@pytest.mark.parametrize('heading', [0.0, math.pi], ids=['from behind', 'from ahead'])
+@pytest.mark.parametrize(('indicator', 'side'), [('left', 1.0), ('right', -1.0)])
+def test_who_is_about_to_turn_is_seen_to(scene, indicator, side, heading):
+    car = replace(_actor(15.0), pose=Pose(15.0, 0.0, heading))
+    dark, lit = (_draw(scene, [replace(car, indicator=name)]) for name in ('', indicator))
+    rows, columns = np.nonzero(np.abs(lit - dark).max(axis=2) > 60)
+    assert len(rows) >= 4
+    left = (columns < CAMERA.cx).mean()
+    assert left == (1.0 if side * math.cos(heading) > 0.0 else 0.0)
+    red, green, blue = lit[rows, columns].mean(axis=0)
+    assert red > green > blue + 50
+
+
 def test_less_light_is_darker_and_fog_hides_what_is_far(scene):
     day = _draw(scene)
     assert _draw(scene, weather=replace(CLEAR, light=0.4)).mean() < 0.8 * day.mean()
