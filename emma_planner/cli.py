@@ -358,6 +358,17 @@ def _add_model(commands: argparse._SubParsersAction[_Parser]) -> None:
     prune.add_argument(
         '--kind', choices=('neurons', 'weights'), default='neurons', help='(default neurons)'
     )
+    average = actions.add_parser(
+        'average',
+        help='write the mean of two checkpoints',
+        description='Write the mean of a checkpoint and of what it became by training on.',
+    )
+    average.add_argument('model', type=Path, metavar='MODEL', help='checkpoint folder')
+    average.add_argument('other', type=Path, metavar='OTHER', help='checkpoint folder')
+    average.add_argument('folder', type=Path, metavar='FOLDER', help='where it is written')
+    average.add_argument(
+        '--share', type=share, default=0.5, help='of OTHER in the mean (default 0.5)'
+    )
     export = actions.add_parser(
         'export',
         help='write a checkpoint in half precision',

@@ -1,4 +1,4 @@
-"""``emma model``: make the small model with random weights, and make a trained one small."""
+"""``emma model``: random weights for a new model; smaller ones and means of trained ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from emma_planner.command_options import FAILED, fail
 from emma_planner.planning.chat import ModelError
 from emma_planner.training.build_model import SmallModel, init_model
-from emma_planner.training.finished_model import export_model, prune_model
+from emma_planner.training.finished_model import average_models, export_model, prune_model
 
 NAME = 'model'
 
@@ -24,6 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         if arguments.action == 'export':
             size = export_model(arguments.model, folder)
+            print(f'{size / 1e6:.1f} MB of weights in {folder}')
+        elif arguments.action == 'average':
+            size = average_models(arguments.model, arguments.other, folder, arguments.share)
             print(f'{size / 1e6:.1f} MB of weights in {folder}')
         elif arguments.action == 'prune':
             before, after, gone = prune_model(

@@ -34,6 +34,8 @@ BESIDE = (
     'processor_config.json',
     RANKING,
 )
+TRAINED = 'emma_training'
+"""In config.json: the stages of a model's training, in order."""
 KEPT = ('float32', 'bfloat16', 'float16')
 """Precisions that a checkpoint is written in."""
 MOST_RANKED = 2000
@@ -57,7 +59,7 @@ def write_model(
     model = stage.model
     if config.stage == SFT and hasattr(model.config, UNTRAINED_KEY):
         delattr(model.config, UNTRAINED_KEY)
-    history = list(getattr(model.config, 'emma_training', []))
+    history = list(getattr(model.config, TRAINED, []))
     history.append(
         {
             'stage': config.stage,
@@ -101,14 +103,52 @@ def prune_model(folder: Path, target: Path, kind: str, share: float) -> tuple[in
     :returns: sizes of the weights before and after [bytes], and how many are gone or 0
     :raises ModelError: not a checkpoint that can be used, or without such layers
     """
-    if not 0.0 <= share < 1.0:
-        raise ModelError(f'--share: need 0 to below 1, got {share:g}')
+    _check_share(share)
     checkpoint = open_checkpoint(str(folder), device='cpu', dtype='float32')
     gone = prune(checkpoint.model, kind, share)
-    precision = json.loads((folder / 'config.json').read_text(encoding='utf-8')).get('dtype')
-    checkpoint.model.to(getattr(torch, precision) if precision in KEPT else torch.float32)
+    _to_precision_of(folder, checkpoint.model)
     before = sum(path.stat().st_size for path in folder.glob('*.safetensors'))
     return before, _write(checkpoint, folder, target), gone
+
+
+def average_models(folder: Path, other: Path, target: Path, share: float) -> int:
+    """Write the mean of two checkpoints, weight by weight; return the size of it [bytes].
+
+    A model and what it became by training on, averaged, are often better on what is new to both
+    than either (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
+
+    :param share: of the other in the mean, 0 to below 1
+    :raises ModelError: not checkpoints that can be used, or not of the same weights
+    """
+    _check_share(share)
+    one, two = (
+        open_checkpoint(str(path), device='cpu', dtype='float32') for path in (folder, other)
+    )
+    if one.processor.tokenizer.get_vocab() != two.processor.tokenizer.get_vocab():
+        raise ModelError(f'{other}: need the vocabulary of {folder}, got another')
+    mine, theirs = one.model.state_dict(), two.model.state_dict()
+    for name in sorted({*mine, *theirs}):
+        shapes = [tuple(some[name].shape) if name in some else None for some in (mine, theirs)]
+        if shapes[0] != shapes[1]:
+            raise ModelError(
+                f'{other}: need {name} as {folder} has it ({shapes[0]}), got {shapes[1]}'
+            )
+    means = {name: (1.0 - share) * mine[name] + share * theirs[name] for name in mine}
+    two.model.load_state_dict(means)
+    history = list(getattr(two.model.config, TRAINED, []))
+    two.model.config.emma_training = [*history, {'stage': 'average', 'share': share}]
+    _to_precision_of(other, two.model)
+    return _write(two, other, target)
+
+
+def _check_share(share: float) -> None:
+    if not 0.0 <= share < 1.0:
+        raise ModelError(f'--share: need 0 to below 1, got {share:g}')
+
+
+def _to_precision_of(folder: Path, model: Any) -> None:
+    precision = json.loads((folder / 'config.json').read_text(encoding='utf-8')).get('dtype')
+    model.to(getattr(torch, precision) if precision in KEPT else torch.float32)
 
 
 def _write(checkpoint: Checkpoint, folder: Path, target: Path) -> int:

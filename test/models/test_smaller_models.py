@@ -98,6 +98,37 @@ def test_small_weights_become_0(folder, tmp_path):
     assert torch.equal(before[vision], after[vision])
 
 
+@pytest.mark.parametrize('share', [0.5, 0.25])
+def test_the_mean_of_two_checkpoints_has_the_mean_of_their_weights(folder, tmp_path, share):
+    init_model(tmp_path / 'other', replace(TINY, image_px=(192, 352)), seed=5)
+    arguments = [str(folder), str(tmp_path / 'other'), str(tmp_path / 'mean'), f'--share={share}']
+    assert main(['model', 'average', *arguments]) == 0
+    one, two, mean = (
+        open_checkpoint(str(path), device='cpu').model.state_dict()
+        for path in (folder, tmp_path / 'other', tmp_path / 'mean')
+    )
+    for name, weight in mean.items():
+        assert torch.allclose(weight, (1.0 - share) * one[name] + share * two[name], atol=1e-6)
+    told = json.loads((tmp_path / 'mean' / 'config.json').read_text())['emma_training']
+    assert told[-1] == {'stage': 'average', 'share': share}
+
+
+def test_checkpoints_that_have_no_mean_are_named(folder, tmp_path, capsys):
+    build_untrained(tmp_path / 'llava', 'llava')
+    arguments = [str(folder), str(tmp_path / 'llava'), str(tmp_path / 'mean')]
+    assert main(['model', 'average', *arguments]) == 1
+    assert 'need the vocabulary of' in capsys.readouterr().err
+    assert main(['model', 'prune', str(folder), str(tmp_path / 'pruned')]) == 0
+    arguments = [str(folder), str(tmp_path / 'pruned'), str(tmp_path / 'mean')]
+    assert main(['model', 'average', *arguments]) == 1
+    assert 'mlp.down_proj.weight as' in capsys.readouterr().err
+    assert (
+        main(['model', 'average', str(folder), str(tmp_path / 'none'), str(tmp_path / 'mean')])
+        == 1
+    )
+    assert 'no such folder' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('share', ['1', '-0.1', 'x'])
 def test_a_share_that_cannot_be_is_refused(folder, tmp_path, share, capsys):
     with pytest.raises(SystemExit) if share != '1' else nullcontext():
