@@ -59,21 +59,23 @@ def local_model(config: PlannerConfig) -> tuple[Planner, Any]:
     if config.planner in BASELINES:
         return BaselinePlanner(config.planner), None
     model = load_model(config)
-    return _emma_planner(model, config), model if hasattr(model, 'processor') else None
+    planner: Planner = _emma_planner(model, config)
+    if config.detector:
+        planner = _detecting(planner, config)
+    return planner, model if hasattr(model, 'processor') else None
 
 
 def _unchanged(config: PlannerConfig) -> Planner:
     planner, model = local_model(config)
-    if config.attack != 'none':
-        if model is None:
-            raise ModelError(
-                f'attack {config.attack}: need a model in this process, got {planner.name}'
-            )
-        from emma_planner.models.attacked_planner import AttackedPlanner
+    if config.attack == 'none':
+        return planner
+    if model is None:
+        raise ModelError(
+            f'attack {config.attack}: need a model in this process, got {planner.name}'
+        )
+    from emma_planner.models.attacked_planner import AttackedPlanner
 
-        planner = AttackedPlanner(planner, model, config.attack, config.attack_size)
-    looks = config.detector and config.planner not in BASELINES
-    return _detecting(planner, config) if looks else planner
+    return AttackedPlanner(planner, model, config.attack, config.attack_size)
 
 
 def _detecting(planner: Planner, config: PlannerConfig) -> Planner:

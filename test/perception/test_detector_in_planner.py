@@ -10,7 +10,7 @@ pytest.importorskip('transformers')
 
 from perception.small_detectors import LABELS, yolos
 
-from emma_planner.assemble import build_planner
+from emma_planner.assemble import build_planner, local_model
 from emma_planner.config import PlannerConfig
 from emma_planner.planning.baselines import BaselinePlanner
 from emma_planner.planning.chat import ModelError
@@ -47,6 +47,12 @@ def test_what_the_detector_finds_is_in_the_prompt_and_in_each_ablation_it_is_not
     assert 'A detector found: nothing.' in _asked(masked.config)
     assert 'detector' not in _asked(real.config)
     assert 'detector' not in _asked(PlannerConfig(**SHORT))
+
+
+def test_who_asks_for_the_model_too_gets_a_planner_that_is_told(detector):
+    planner, model = local_model(PlannerConfig(detector=detector, **SHORT))
+    assert 'A detector found: ' in planner.plan(_input()).prompts[0]
+    assert hasattr(model, 'processor')
 
 
 def test_a_model_that_learned_without_is_not_told(detector):

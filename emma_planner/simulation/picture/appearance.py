@@ -9,8 +9,8 @@ from zlib import crc32
 
 from emma_planner.planning.types import Pose
 from emma_planner.simulation.observation import Actor, ActorKind
-from emma_planner.simulation.picture.asset_pack import JACKETS, PAINTS, PALETTES
-from emma_planner.simulation.picture.car_models import CAR_DESIGNS, TRUCK_SIZE_M, lit
+from emma_planner.simulation.picture.asset_pack import JACKETS, PAINTS, PALETTES, lit_vehicle
+from emma_planner.simulation.picture.car_models import CAR_DESIGNS, TRUCK_SIZE_M
 from emma_planner.simulation.picture.meshes import Rgb
 
 WHITE: Rgb = (1.0, 1.0, 1.0)
@@ -50,7 +50,7 @@ class Look:
 
 
 def look_of(actor: Actor) -> Look:
-    """Return what an actor looks like; same id, size and lights always look the same."""
+    """Return what an actor looks like; same id, size, lights and stride, the same look."""
     number = crc32(actor.id.encode())
     size = (actor.length_m, actor.width_m, actor.height_m)
     if actor.kind is ActorKind.VEHICLE:
@@ -59,16 +59,18 @@ def look_of(actor: Actor) -> Look:
             mine / its for mine, its in zip(size, VEHICLE_SIZES_M[name], strict=True)
         )
         tint = PAINTS[(number >> 8) % len(PAINTS)]
-        model = lit(name, actor.brake_lights, actor.indicator)
+        model = lit_vehicle(name, actor.brake_lights, actor.indicator)
         return Look(model, tint, (length, width, height), size[:2])
     length, width, high = SIZES_M[actor.kind]
     scale = actor.height_m / high
     tint = JACKETS[(number >> 8) % len(JACKETS)]
-    return Look(actor.kind.value, tint, (scale, scale, scale), (scale * length, scale * width))
+    walks = actor.kind is ActorKind.PEDESTRIAN
+    model = f'{actor.kind.value}-{_stride(actor)}' if walks else actor.kind.value
+    return Look(model, tint, (scale, scale, scale), (scale * length, scale * width))
 
 
-def stride_of(actor: Actor) -> int:
-    """Return the phase of a walk, 0 ... 3, from where the walker is; 0 when standing."""
+def _stride(actor: Actor) -> int:
+    """The phase of a walk, 0 ... 3, from where the walker is; 0 when standing."""
     if abs(actor.speed_mps) < WALKING_MPS:
         return 0
     pose = actor.pose

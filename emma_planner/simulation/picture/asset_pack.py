@@ -12,8 +12,14 @@ import numpy as np
 
 from emma_planner.planning.types import ByteArray, FloatArray
 from emma_planner.simulation.picture import street_models as street
-from emma_planner.simulation.picture.car_models import CAR_DESIGNS, car, lit, truck
+from emma_planner.simulation.picture.car_models import CAR_DESIGNS, car, truck
 from emma_planner.simulation.picture.meshes import Mesh, Rgb
+
+
+def lit_vehicle(name: str, brakes: bool, indicator: str) -> str:
+    """Return the name of a vehicle's model with some of its lights lit."""
+    return ' '.join([name, *(['brakes'] if brakes else []), *([indicator] if indicator else [])])
+
 
 VEHICLES: dict[str, Callable[[bool, str], Mesh]] = {
     **{name: partial(car, design) for name, design in CAR_DESIGNS.items()},
@@ -21,7 +27,7 @@ VEHICLES: dict[str, Callable[[bool, str], Mesh]] = {
 }
 MODELS: dict[str, Callable[[], Mesh]] = {
     **{
-        lit(name, brakes, side): partial(make, brakes, side)
+        lit_vehicle(name, brakes, side): partial(make, brakes, side)
         for name, make in VEHICLES.items()
         for brakes in (False, True)
         for side in ('', 'left', 'right')

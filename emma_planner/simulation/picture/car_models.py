@@ -72,21 +72,14 @@ CAR_DESIGNS = {
 }
 
 
-def lit(name: str, brakes: bool, indicator: str) -> str:
-    """Return the name of a vehicle's model with some of its lights lit."""
-    return ' '.join([name, *(['brakes'] if brakes else []), *([indicator] if indicator else [])])
-
-
 def car(design: CarDesign, brakes: bool = False, indicator: str = '') -> Mesh:
     """Build a passenger car.
 
     :param brakes: its three brake lights are lit
     :param indicator: ``left`` or ``right`` is lit
     """
-    parts = [_body(design), *_cabin(design), *_wheels(design), *_ends(design, brakes)]
-    z_m = 0.64 * design.boot * design.height_m - 0.02
-    half_m = 0.93 * design.width_m / 2
-    return join([*parts, *_indicators(indicator, design.length_m / 2, half_m, z_m)])
+    ends = _ends(design, brakes, indicator)
+    return join([_body(design), *_cabin(design), *_wheels(design), *ends])
 
 
 def truck(brakes: bool = False, indicator: str = '') -> Mesh:
@@ -230,11 +223,12 @@ def _wheel(x_m: float, y_m: float, radius_m: float) -> Mesh:
     )
 
 
-def _ends(design: CarDesign, brakes: bool) -> list[Mesh]:
+def _ends(design: CarDesign, brakes: bool, indicator: str) -> list[Mesh]:
     """Lights, bumpers, number plates, mirrors."""
     tail, nose = -design.length_m / 2, design.length_m / 2
     half, low = design.width_m / 2, 0.6 * design.wheel_radius_m
     rear_z, front_z = design.boot * design.height_m, design.bonnet * design.height_m
+    tail_low, head_low = 0.64 * rear_z, 0.6 * front_z
     mirror_x = (design.cabin[3] - 0.53) * design.length_m
     mirror_z = design.belt * design.height_m
     parts = [
@@ -247,13 +241,11 @@ def _ends(design: CarDesign, brakes: bool) -> list[Mesh]:
     for side in (-1, 1):
         y0, y1 = sorted((side * 0.56 * half, side * 0.93 * half))
         m0, m1 = sorted((side * 0.9 * half, side * (half + 0.12)))
-        tail_low, tail_high = 0.64 * rear_z, 0.64 * rear_z + 0.17
-        head_low, head_high = 0.6 * front_z, 0.6 * front_z + 0.14
         parts += [
-            *_tail_light((tail - 0.03, y0, tail_low), (tail + 0.1, y1, tail_high), brakes),
+            *_tail_light((tail - 0.03, y0, tail_low), (tail + 0.1, y1, tail_low + 0.17), brakes),
             box(
                 (nose - 0.12, y0, head_low),
-                (nose + 0.02, y1, head_high),
+                (nose + 0.02, y1, head_low + 0.14),
                 HEAD_LIGHT,
                 Finish.GLOWING,
             ),
@@ -267,7 +259,7 @@ def _ends(design: CarDesign, brakes: bool) -> list[Mesh]:
     if brakes:
         third = rear_z - 0.05
         parts += _tail_light((tail - 0.03, -0.3, third), (tail + 0.1, 0.3, third + 0.05), brakes)
-    return parts
+    return [*parts, *_indicators(indicator, nose, 0.93 * half, tail_low - 0.02)]
 
 
 def _tail_light(
@@ -276,18 +268,11 @@ def _tail_light(
     """A box that glows, and its glare when it is lit."""
     if not brakes:
         return [box(low, high, TAIL_LIGHT, Finish.GLOWING)]
-    around = (
-        (low[0], low[1] - GLARE_M, low[2] - GLARE_M),
-        (
-            high[0],
-            high[1] + GLARE_M,
-            high[2] + GLARE_M,
-        ),
-    )
-    lit = (low[0] - 0.01, low[1], low[2]), high
+    (x0, y0, z0), (x1, y1, z1) = low, high
+    around = (x0, y0 - GLARE_M, z0 - GLARE_M), (x1, y1 + GLARE_M, z1 + GLARE_M)
     return [
         box(*around, BRAKE_GLARE, Finish.GLOWING),
-        box(*lit, BRAKE_LIGHT, Finish.GLOWING),
+        box((x0 - 0.01, y0, z0), high, BRAKE_LIGHT, Finish.GLOWING),
     ]
 
 

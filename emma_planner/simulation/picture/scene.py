@@ -12,7 +12,7 @@ from typing import Any
 
 from emma_planner.planning.types import ByteArray, Pose
 from emma_planner.simulation.camera_settings import CameraSettings
-from emma_planner.simulation.observation import Actor, ActorKind
+from emma_planner.simulation.observation import Actor
 from emma_planner.simulation.picture import asset_pack, ground, shaders
 from emma_planner.simulation.picture.appearance import (
     WHITE,
@@ -20,7 +20,6 @@ from emma_planner.simulation.picture.appearance import (
     Standing,
     look_beside,
     look_of,
-    stride_of,
 )
 from emma_planner.simulation.picture.meshes import Mesh, Rgb, join
 from emma_planner.simulation.picture.rasterizer import Rasterizer, node_of, shader_of, texture_of
@@ -122,7 +121,7 @@ class Scene:
     def _dress(self, thing: Actor | SignalHead) -> _Placed:
         if isinstance(thing, SignalHead):
             return self._stage.hang(thing)
-        return self._stage.wear(look_of(thing), stride_of(thing))
+        return self._stage.wear(look_of(thing))
 
 
 class _Placed:
@@ -160,9 +159,8 @@ class _Stage:
         """:param darkness: of shadows, 0 ... 1"""
         self._shadows.set_shader_input('darkness', darkness)
 
-    def wear(self, look: Look, stride: int = 0) -> _Placed:
-        name = f'{look.model}-{stride}' if look.model == ActorKind.PEDESTRIAN.value else look.model
-        body = self._attach(self._node(name), look.tint, look.scale)
+    def wear(self, look: Look) -> _Placed:
+        body = self._attach(self._node(look.model), look.tint, look.scale)
         shadow = self._shadows.attach_new_node('shadow')
         # a transform belongs to a node, and meshes are shared: each wearer has a holder of its own
         spot = shadow.attach_new_node('holder')
@@ -203,9 +201,7 @@ def _key(thing: Actor | SignalHead) -> str:
     """What must look different has another key."""
     if isinstance(thing, SignalHead):
         return f'{thing.id} {thing.state.value}'
-    if thing.kind is ActorKind.PEDESTRIAN:
-        return f'{thing.id} {stride_of(thing)}'
-    return f'{thing.id} {thing.brake_lights} {thing.indicator}'
+    return f'{thing.id} {look_of(thing).model}'
 
 
 def _paint_flat(node: Any, layer: str) -> None:

@@ -129,17 +129,16 @@ class CarState:
         aside_m = self.wanted_offset_m - self.offset_m
         if abs(aside_m) > BLINKS_M:
             return 'left' if aside_m > 0.0 else 'right'
-        turns = self.track.turns_rad
-        for k, (start_m, lane) in enumerate(
-            zip(self.track.starts_m, self.track.lanes, strict=True)
-        ):
-            if start_m > self.s_m + BLINKS_AHEAD_M:
+        lanes = self.track.lanes
+        for k, lane in enumerate(lanes):
+            if self.track.starts_m[k] > self.s_m + BLINKS_AHEAD_M:
                 break
-            if lane.kind == 'junction' and abs(turns[k]) > TURN_RAD:
-                return 'left' if turns[k] > 0.0 else 'right'
-            circles_on = any(turn > BENDS_RAD for turn in turns[k + 1 :])
-            if lane.kind == 'roundabout' and turns[k] < -BENDS_RAD and not circles_on:
-                return 'right'
+            if lane.kind == 'junction' and abs(lane.turn_rad) > TURN_RAD:
+                return 'left' if lane.turn_rad > 0.0 else 'right'
+            if lane.kind == 'roundabout' and lane.turn_rad < -BENDS_RAD:
+                circles_on = any(later.turn_rad > BENDS_RAD for later in lanes[k + 1 :])
+                if not circles_on:
+                    return 'right'
         return ''
 
     @property

@@ -171,11 +171,10 @@ class LaneChoice:
         last = len(self._graph.roads[lane.road]) - 1
         fitting = []
         for other in following:
-            turned = float(other.yaw_rad[-1] - other.yaw_rad[0])
             after = self._graph.next_lanes(other)
             if other.kind == 'junction':
-                wrong = (turned > TURN_RAD and lane.index > 0) or (
-                    turned < -TURN_RAD and lane.index < last
+                wrong = (other.turn_rad > TURN_RAD and lane.index > 0) or (
+                    other.turn_rad < -TURN_RAD and lane.index < last
                 )
             else:
                 circling = lane.kind == 'roundabout' and any(n.kind == 'roundabout' for n in after)

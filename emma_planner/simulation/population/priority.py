@@ -80,14 +80,13 @@ def rank_of(lane: Lane, graph: RoadGraph) -> int:
     if lane.kind == 'roundabout':
         circles = any(before.kind == 'roundabout' for before in graph.lanes_before(lane))
         return CIRCLE if circles else 0
-    turned = abs(float(lane.yaw_rad[-1] - lane.yaw_rad[0]))
     if lane.kind in ('merge', 'split'):
         bends = max(abs(float(yaw - lane.yaw_rad[0])) for yaw in lane.yaw_rad)
         return int(bends < math.radians(5.0))
     if lane.kind == 'junction':
-        if turned < TURN_RAD:
+        if abs(lane.turn_rad) < TURN_RAD:
             return 2
-        return int(lane.yaw_rad[-1] < lane.yaw_rad[0])  # right before left
+        return int(lane.turn_rad < 0.0)  # right before left
     return 1
 
 

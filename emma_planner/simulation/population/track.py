@@ -28,11 +28,6 @@ class Track:
         ends = np.cumsum([lane.length_m for lane in self.lanes]).tolist()
         return (0.0, *ends[:-1])
 
-    @cached_property
-    def turns_rad(self) -> tuple[float, ...]:
-        """How far each lane turns, left positive."""
-        return tuple(float(lane.yaw_rad[-1] - lane.yaw_rad[0]) for lane in self.lanes)
-
     @property
     def length_m(self) -> float:
         """Of all lanes."""

@@ -64,6 +64,11 @@ class Lane:
         """Along the middle line [m]."""
         return float(self.s_m[-1])
 
+    @property
+    def turn_rad(self) -> float:
+        """From its first to its last direction, left positive."""
+        return float(self.yaw_rad[-1] - self.yaw_rad[0])
+
     def place(self, s_m: float, offset_m: float = 0.0) -> tuple[float, float, float]:
         """Return x, y, yaw at a distance along the lane, offset to the left."""
         x = float(np.interp(s_m, self.s_m, self.points[:, 0]))

@@ -28,9 +28,9 @@ def _facts(now: Observation) -> SceneFacts:
     return scene_facts(now, expert, Weather(), CAMERA, VEHICLE)
 
 
-def _scene(*actors, lights=(), speed_mps=8.0, street=None, time_s=0.0, s_m=100.0):
+def _scene(*actors, lights=(), speed_mps=8.0, street=None, s_m=100.0):
     street = street or Street()
-    return street.observation(s_m, speed_mps, actors=actors, lights=lights, time_s=time_s)
+    return street.observation(s_m, speed_mps, actors=actors, lights=lights)
 
 
 def _only(facts: SceneFacts):

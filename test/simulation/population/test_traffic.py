@@ -168,7 +168,7 @@ def test_brake_lights_are_lit_while_a_car_slows_down_and_while_it_stands():
         seen.append((car.speed_mps, actor.brake_lights))
     slows = [(after[0] - before[0]) / DT_S for before, after in pairwise(seen)]
     for (speed, is_lit), slow in zip(seen[1:], slows, strict=True):
-        assert is_lit == (slow < BRAKE_LIGHTS_MPS2 - 1e-9 or speed < STANDING_MPS) or slow == 0.0
+        assert is_lit == (slow < BRAKE_LIGHTS_MPS2 - 1e-9 or speed < STANDING_MPS)
     assert any(is_lit and speed > 3.0 for speed, is_lit in seen)
     assert any(is_lit and speed == 0.0 for speed, is_lit in seen)
     assert sum(not is_lit for _, is_lit in seen) > 50
