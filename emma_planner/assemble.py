@@ -96,6 +96,7 @@ def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
         use_reasoning=config.use_reasoning,
         told=Told(
             images=config.use_image,
+            earlier=config.use_earlier,
             history_steps=config.history_steps,
             command=config.use_command,
             objects=config.use_objects,

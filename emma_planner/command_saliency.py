@@ -110,7 +110,7 @@ def _heat(kind: str, planner: Any, owner: Any, given: PlannerInput, plan: Any) -
     from emma_planner.models.written_plan import as_seen, attention_saliency, gradient_saliency
 
     saliency = gradient_saliency if kind == GRADIENT else attention_saliency
-    return as_seen(owner, front), saliency(owner, front, plan)
+    return as_seen(owner, front), saliency(owner, front, plan, given.earlier)
 
 
 def _write(path: Path, picture: Any, heat: Any, *, is_smooth: bool) -> None:

@@ -110,6 +110,9 @@ class PlannerConfig(Parameters):
     )
     use_reasoning: bool = parameter(True, 'ask for the chain of thought before the plan')
     use_image: bool = parameter(True, 'show the model the pictures')
+    use_earlier: bool = parameter(
+        True, 'show a model that was trained with them the pictures of before'
+    )
     history_steps: int = parameter(
         NUM_HISTORY,
         'how much of the last 5 s of motion the model is told, in steps of 0.5 s; 0 for nothing',

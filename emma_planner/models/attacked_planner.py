@@ -35,5 +35,12 @@ class AttackedPlanner:
         if not clean.replies:
             return clean
         front = planner_input.frames[:1]
-        rgb = attacked(self._owner, front, clean, kind=self._kind, size_px=self._size_px)
+        rgb = attacked(
+            self._owner,
+            front,
+            clean,
+            planner_input.earlier,
+            kind=self._kind,
+            size_px=self._size_px,
+        )
         return self._planner.plan(planner_input.with_front(rgb), time_limit_s)

@@ -17,6 +17,8 @@ from transformers.modeling_outputs import BaseModelOutput
 
 STRIDE = 32
 """Pixels to a side of the patch that a token stands for."""
+ALONE = 2
+"""Halvings that each picture passes by itself; then the earlier ones join the present one."""
 GROUPS = 8
 
 
@@ -28,6 +30,7 @@ class ConvTowerConfig(PreTrainedConfig):  # type: ignore[misc]
     :param widths: channels after each halving of the picture, five of them; the last is
         ``hidden_size``
     :param depths: residual blocks after each halving
+    :param num_earlier: earlier pictures that it sees beside the present one, 0.5 s apart
     """
 
     model_type = 'emma_conv_tower'
@@ -38,6 +41,7 @@ class ConvTowerConfig(PreTrainedConfig):  # type: ignore[misc]
         image_width: int = 352,
         widths: Sequence[int] = (24, 48, 96, 160, 256),
         depths: Sequence[int] = (0, 0, 0, 1, 2),
+        num_earlier: int = 0,
         **others: Any,
     ) -> None:
         if len(widths) != len(depths) or 2 ** len(widths) != STRIDE:
@@ -46,7 +50,10 @@ class ConvTowerConfig(PreTrainedConfig):  # type: ignore[misc]
             raise ValueError(
                 f'need a picture of multiples of {STRIDE} px, got {image_width} x {image_height}'
             )
+        if num_earlier < 0:
+            raise ValueError(f'need a number of earlier pictures, got {num_earlier}')
         self.image_height, self.image_width = image_height, image_width
+        self.num_earlier = num_earlier
         self.widths, self.depths = list(widths), list(depths)
         self.hidden_size = widths[-1]
         super().__init__(**others)
@@ -58,7 +65,12 @@ class ConvTowerConfig(PreTrainedConfig):  # type: ignore[misc]
 
 
 class ConvTower(PreTrainedModel):  # type: ignore[misc]
-    """``(B, 3, H, W)`` pictures to ``(B, H / 32 * W / 32, C)`` tokens, row by row."""
+    """``(B, 3, H, W)`` pictures to ``(B, H / 32 * W / 32, C)`` tokens, row by row.
+
+    The channels of earlier pictures follow, newest first: ``(B, 3 (1 + num_earlier), H, W)``; they
+    are 0 for what is not known, or left out at the end. They are put side by side at a quarter of
+    the size, where what moves has moved by few pixels.
+    """
 
     config_class = ConvTowerConfig
     main_input_name = 'pixel_values'
@@ -69,6 +81,9 @@ class ConvTower(PreTrainedModel):  # type: ignore[misc]
         stages: list[nn.Module] = []
         channels = 3
         for k, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
+            if k == ALONE:
+                self._alone = len(stages)
+                channels *= 1 + config.num_earlier
             stages.append(_Halving(channels, width, kernel=5 if k == 0 else 3))
             stages += [_Residual(width) for _ in range(depth)]
             channels = width
@@ -84,9 +99,21 @@ class ConvTower(PreTrainedModel):  # type: ignore[misc]
 
     def forward(self, pixel_values: torch.Tensor, **_: Any) -> BaseModelOutput:
         """Return the tokens, as ``last_hidden_state`` and as the only one of the hidden states."""
-        maps = self.stages(pixel_values)
+        maps = self.stages[self._alone :](self._side_by_side(pixel_values))
         tokens = self.norm(maps.flatten(2).transpose(1, 2) + self.position)
         return BaseModelOutput(last_hidden_state=tokens, hidden_states=(tokens,))
+
+    def _side_by_side(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        count = 1 + self.config.num_earlier
+        missing = 3 * count - pixel_values.shape[1]
+        if missing < 0 or missing % 3:
+            raise ValueError(
+                f'need pictures of 3 channels, up to {count} of them, '
+                f'got {pixel_values.shape[1]} channels'
+            )
+        whole = nn.functional.pad(pixel_values, (0, 0, 0, 0, 0, missing))
+        maps = self.stages[: self._alone](whole.unflatten(1, (count, 3)).flatten(0, 1))
+        return maps.unflatten(0, (-1, count)).flatten(1, 2)
 
 
 class _Halving(nn.Module):  # type: ignore[misc]

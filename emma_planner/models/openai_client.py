@@ -115,7 +115,13 @@ class OpenAIModel:
             _log.warning('%s does not list model %r', self._server.url, self._name)
         self._name = self._name or _only(listed, self._server)
 
-    def start(self, frames: Sequence[CameraFrame], *, seed: int = 0) -> OpenAIChat:
+    def start(
+        self,
+        frames: Sequence[CameraFrame],
+        *,
+        earlier: Sequence[CameraFrame | None] = (),
+        seed: int = 0,
+    ) -> OpenAIChat:
         """Open a conversation; images are scaled and encoded here, once.
 
         :raises ModelError: no JPEG encoder installed, or an image that it cannot write

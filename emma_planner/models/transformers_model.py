@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from PIL import Image
 from transformers import (
+    BatchFeature,
     DynamicCache,
     GenerationMixin,
     LogitsProcessorList,
@@ -32,6 +33,7 @@ from emma_planner.models.decoding import (
     TurnEnd,
     Vocabulary,
 )
+from emma_planner.models.earlier_pictures import num_earlier, with_earlier
 from emma_planner.models.fused_steps import FusedSteps, can_fuse
 from emma_planner.planning.chat import ModelError, Reply, ReplyFormat
 from emma_planner.planning.types import ByteArray, CameraFrame
@@ -116,9 +118,21 @@ class TransformersModel:
         """Model id; begins with ``untrained:`` for random weights."""
         return self._name
 
-    def start(self, frames: Sequence[CameraFrame], *, seed: int = 0) -> TransformersChat:
+    @property
+    def num_earlier(self) -> int:
+        """Earlier pictures that the model was made for."""
+        return num_earlier(self.model)
+
+    def start(
+        self,
+        frames: Sequence[CameraFrame],
+        *,
+        earlier: Sequence[CameraFrame | None] = (),
+        seed: int = 0,
+    ) -> TransformersChat:
         """Open a conversation; see :class:`ChatModel`."""
-        return TransformersChat(self, to_images(self, frames), seed)
+        past = to_earlier_images(self, earlier) if frames else []
+        return TransformersChat(self, to_images(self, frames), past, seed)
 
     def has_tokens(self, tokens: Sequence[str]) -> bool:
         """Whether each string is one token of the vocabulary."""
@@ -156,16 +170,58 @@ def to_images(owner: TransformersModel, frames: Sequence[CameraFrame]) -> list[I
     return [_image(frame.rgb, owner.max_size_px) for frame in frames]
 
 
+def to_earlier_images(
+    owner: TransformersModel, earlier: Sequence[CameraFrame | None]
+) -> list[Image.Image | None]:
+    """Return as many earlier pictures as the model was made for, None where there is none."""
+    given = [*earlier, *[None] * owner.num_earlier][: owner.num_earlier]
+    return [None if frame is None else _image(frame.rgb, owner.max_size_px) for frame in given]
+
+
+def first_turn(
+    owner: TransformersModel,
+    question: str,
+    images: Sequence[Image.Image],
+    earlier: Sequence[Image.Image | None],
+) -> dict[str, Any]:
+    """Return what the model is given first: ids, pixels and what else its processor makes.
+
+    :param earlier: front camera's earlier pictures; none for a model that was made without
+    """
+    inputs = dict(
+        owner.processor.apply_chat_template(
+            [message('user', question, images)],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors='pt',
+        )
+    )
+    if earlier:
+        inputs['pixel_values'] = with_earlier(
+            inputs['pixel_values'], earlier, owner.processor.image_processor
+        )
+    return inputs
+
+
 class TransformersChat:
     """One conversation of a :class:`TransformersModel`.
 
     :param images: what the first turn carries
+    :param earlier: earlier pictures of the front camera, for a model that was made for them
     :param seed: seed of this conversation's sampling
     """
 
-    def __init__(self, owner: TransformersModel, images: list[Image.Image], seed: int) -> None:
+    def __init__(
+        self,
+        owner: TransformersModel,
+        images: list[Image.Image],
+        earlier: list[Image.Image | None],
+        seed: int,
+    ) -> None:
         self._owner = owner
         self._images = images
+        self._earlier = earlier
         self._generator = torch.Generator().manual_seed(seed)
         self._cache = DynamicCache(config=owner.model.config.get_text_config())
         self._inputs: dict[str, Any] = {}
@@ -224,15 +280,9 @@ class TransformersChat:
 
     def _first_turn(self, text: str) -> dict[str, Any]:
         self._question = text
-        inputs = self._owner.processor.apply_chat_template(
-            [message('user', text, self._images)],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors='pt',
-        )
+        inputs = first_turn(self._owner, text, self._images, self._earlier)
         model = self._owner.model
-        return dict(inputs.to(model.device, dtype=model.dtype))
+        return dict(BatchFeature(inputs).to(model.device, dtype=model.dtype))
 
     def _next_turn(self, text: str) -> dict[str, Any]:
         """Append the question to all ids so far; the images are in the cache already."""
@@ -314,7 +364,7 @@ class TransformersChat:
             if name.endswith(('token_type_ids', 'grid_thw'))
         }
         self._inputs = {'input_ids': sequence[:, :num_kept], **kept}
-        self._images = []
+        self._images, self._earlier = [], []
         return text_ids
 
     def _decode(self, ids: Sequence[int]) -> str:

@@ -13,10 +13,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from emma_planner.models.transformers_model import TransformersModel, message, to_images
+from emma_planner.models.transformers_model import (
+    TransformersModel,
+    first_turn,
+    to_earlier_images,
+    to_images,
+)
 from emma_planner.planning.chat import ModelError
 from emma_planner.planning.types import ByteArray, CameraFrame, FloatArray, Plan
 
+Earlier = Sequence[CameraFrame | None]
+CHANNELS = 3
+"""Of one picture; those of earlier ones follow."""
 PGD_STEPS = 10
 MOST_STRETCHED = 0.5
 """A token covers at most e^0.5 = 1.6 times as much in one direction as in the other."""
@@ -25,23 +33,30 @@ PGD_STEP_SHARE = 0.25
 
 
 def gradient_saliency(
-    owner: TransformersModel, frames: Sequence[CameraFrame], plan: Plan
+    owner: TransformersModel,
+    frames: Sequence[CameraFrame],
+    plan: Plan,
+    earlier: Earlier = (),
 ) -> FloatArray:
     """Return how much each pixel moves the likelihood of the plan's own actions.
 
     Simonyan, Vedaldi, Zisserman, Deep inside convolutional networks (2014).
 
+    :param earlier: the front camera's earlier pictures, for a model that sees them
     :returns: ``(H, W)`` at the size that the model sees, 0 to 1
     :raises ModelError: the model does not take a picture as such
     """
-    inputs, written = _conversation(owner, frames, plan)
+    inputs, written = _conversation(owner, frames, plan, earlier)
     gradient = _gradient(owner, inputs, _actions(owner, plan, written))
     heat = gradient.abs().sum(dim=(0, 1))
     return np.asarray((heat / heat.max().clamp_min(1e-12)).cpu().numpy(), dtype=np.float64)
 
 
 def attention_saliency(
-    owner: TransformersModel, frames: Sequence[CameraFrame], plan: Plan
+    owner: TransformersModel,
+    frames: Sequence[CameraFrame],
+    plan: Plan,
+    earlier: Earlier = (),
 ) -> FloatArray:
     """Return how much each token of the picture is attended to when the plan's actions are chosen.
 
@@ -49,10 +64,11 @@ def attention_saliency(
     what it plans by (Jain, Wallace, Attention is not explanation, NAACL 2019): see the gradient,
     or what occlusion changes, beside it.
 
+    :param earlier: the front camera's earlier pictures, for a model that sees them
     :returns: ``(rows, columns)`` of the picture's tokens, 0 to 1
     :raises ModelError: the model does not take a picture as such, or its tokens are no grid
     """
-    inputs, written = _conversation(owner, frames, plan)
+    inputs, written = _conversation(owner, frames, plan, earlier)
     seen = (inputs['input_ids'][0] == _image_id(owner)).nonzero().ravel()
     decoder = owner.model.get_decoder()
     before = decoder.config._attn_implementation  # there is no other way to ask
@@ -92,6 +108,7 @@ def attacked(
     owner: TransformersModel,
     frames: Sequence[CameraFrame],
     plan: Plan,
+    earlier: Earlier = (),
     *,
     kind: str,
     size_px: float,
@@ -100,19 +117,23 @@ def attacked(
 
     FGSM (Goodfellow, Shlens, Szegedy, ICLR 2015) is one step, PGD (Madry et al., ICLR 2018) ten.
 
+    :param earlier: the front camera's earlier pictures, for a model that sees them; they stay
     :param kind: ``fgsm`` or ``pgd``
     :param size_px: largest change of a pixel, of 255
     :returns: ``(H, W, 3)`` at the size that the model sees
     :raises ModelError: the model does not take a picture as such
     """
-    inputs, written = _conversation(owner, frames, plan)
-    mean, std = _scales(owner, inputs['pixel_values'])
-    start = inputs['pixel_values'] * std + mean
+    inputs, written = _conversation(owner, frames, plan, earlier)
+    present, past = inputs['pixel_values'].split(
+        [CHANNELS, inputs['pixel_values'].shape[1] - CHANNELS], dim=1
+    )
+    mean, std = _scales(owner, present)
+    start = present * std + mean
     most = size_px / 255.0
     step = most if kind == 'fgsm' else PGD_STEP_SHARE * most
     picture = start.clone()
     for _ in range(1 if kind == 'fgsm' else PGD_STEPS):
-        inputs['pixel_values'] = (picture - mean) / std
+        inputs['pixel_values'] = torch.cat([(picture - mean) / std, past], dim=1)
         gradient = _gradient(owner, inputs, written)
         picture = picture + step * gradient.sign()
         picture = torch.minimum(torch.maximum(picture, start - most), start + most).clamp(0.0, 1.0)
@@ -130,18 +151,13 @@ def as_seen(owner: TransformersModel, frames: Sequence[CameraFrame]) -> ByteArra
 
 
 def _conversation(
-    owner: TransformersModel, frames: Sequence[CameraFrame], plan: Plan
+    owner: TransformersModel, frames: Sequence[CameraFrame], plan: Plan, earlier: Earlier
 ) -> tuple[dict[str, Any], torch.Tensor]:
     """Inputs of the whole conversation, and ``(1, T)`` which ids the model wrote."""
     if not plan.replies:
         raise ModelError('need a plan that the model wrote, got one without replies')
-    first = owner.processor.apply_chat_template(
-        [message('user', plan.prompts[0], to_images(owner, frames))],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors='pt',
-    )
+    past = to_earlier_images(owner, earlier)
+    first = first_turn(owner, plan.prompts[0], to_images(owner, frames), past)
     ids = first['input_ids'][0].tolist()
     parts = [False] * len(ids)
     for number, reply in enumerate(plan.replies):
@@ -166,7 +182,7 @@ def _conversation(
 def _gradient(
     owner: TransformersModel, inputs: dict[str, Any], written: torch.Tensor
 ) -> torch.Tensor:
-    """Gradient of the loss of what was written, by the picture."""
+    """Gradient of the loss of what was written, by the present picture."""
     pixels = inputs['pixel_values'].detach().clone().requires_grad_(True)
     with owner.lock, torch.enable_grad():
         values = pixels.to(owner.model.dtype)
@@ -174,12 +190,13 @@ def _gradient(
         labels = inputs['input_ids'][:, 1:][written[:, 1:]]
         loss = nn.functional.cross_entropy(logits[:, :-1][written[:, 1:]].float(), labels)
         (gradient,) = torch.autograd.grad(loss, pixels)
-    return gradient
+    return gradient[:, :CHANNELS]
 
 
 def _pixels(owner: TransformersModel, inputs: dict[str, Any]) -> torch.Tensor:
     values = inputs['pixel_values']
-    if values.ndim != 4 or values.shape[0] != 1 or values.shape[1] != 3:
+    known = (CHANNELS, CHANNELS * (1 + owner.num_earlier))
+    if values.ndim != 4 or values.shape[0] != 1 or values.shape[1] not in known:
         raise ModelError(
             f'{owner.name}: need a model that takes one picture as (1, 3, H, W), '
             f'got {tuple(values.shape)}'

@@ -101,10 +101,18 @@ class ChatModel(Protocol):
         """Model id for logs and tables."""
         ...
 
-    def start(self, frames: Sequence[CameraFrame], *, seed: int = 0) -> Chat:
+    def start(
+        self,
+        frames: Sequence[CameraFrame],
+        *,
+        earlier: Sequence[CameraFrame | None] = (),
+        seed: int = 0,
+    ) -> Chat:
         """Open a conversation about camera frames.
 
         :param frames: images, front camera first
+        :param earlier: the front camera's earlier pictures, see :class:`PlannerInput`; for models
+            that were trained with them
         :param seed: seed of this conversation's sampling; greedy decoding ignores it
         """
         ...

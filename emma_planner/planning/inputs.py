@@ -7,21 +7,30 @@ used, away from the callbacks.
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from emma_planner.planning.earlier import KEPT_NS, earlier_of
 from emma_planner.planning.ego_tracks import JUMP_NS, EgoMeasurement, EgoTracks
 from emma_planner.planning.history import HistoryLimits, build_history
 from emma_planner.planning.types import (
     NS_PER_S,
+    ByteArray,
+    CameraFrame,
     EgoHistory,
     EgoState,
     InputError,
+    PlannerInput,
     Reason,
 )
 
-KEEP_IMAGES = 4
+NEW_IMAGES = 4
+"""Images of which each is kept, whatever the camera's rate."""
+SPACING_NS = 90_000_000
+"""Of older ones no more are kept than one in so long: two of them may be looked at again."""
+IMAGES_NS = KEPT_NS + NS_PER_S // 2
+"""How long images are kept."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +47,39 @@ class Snapshot:
 
     :param tick_ns: time of the tick [ns]
     :param image: the opaque image given to :meth:`InputBuffer.add_image`
+    :param earlier: likewise, those of t0 - 0.5 s and t0 - 1 s with their stamps, None where there
+        is none
     """
 
     tick_ns: int
     image: Any
     history: EgoHistory
     command: str
+    earlier: tuple[tuple[int, Any] | None, ...] = ()
 
     @property
     def stamp_ns(self) -> int:
         """t0 [ns]: the image's stamp."""
         return self.history.stamp_ns
+
+    def planner_input(self, decode: Callable[[Any], ByteArray]) -> PlannerInput:
+        """Decode the images; an earlier one that cannot be decoded is none.
+
+        :param decode: opaque image to ``(H, W, 3)`` uint8 RGB; raises :class:`InputError`
+        :raises InputError: the present one cannot be decoded
+        """
+        front = CameraFrame(self.stamp_ns, 'front', decode(self.image))
+        earlier = tuple(one and _frame_or_none(*one, decode) for one in self.earlier)
+        return PlannerInput((front,), self.history, self.command, earlier=earlier)
+
+
+def _frame_or_none(
+    stamp_ns: int, image: Any, decode: Callable[[Any], ByteArray]
+) -> CameraFrame | None:
+    try:
+        return CameraFrame(stamp_ns, 'front', decode(image))
+    except InputError:
+        return None
 
 
 class InputBuffer:
@@ -61,7 +92,7 @@ class InputBuffer:
         self.command = command
         self.ego = EgoTracks()
         self._limits = limits
-        self._images: deque[tuple[int, Any]] = deque(maxlen=KEEP_IMAGES)
+        self._images: list[tuple[int, Any]] = []
         self._planned_ns: int | None = None
         self._jumped = False
 
@@ -69,8 +100,14 @@ class InputBuffer:
         """Keep an image; duplicates are dropped, a stamp set back clears everything."""
         if self._images and stamp_ns < self._images[-1][0] - JUMP_NS:
             self.clear_after_jump()
-        if not self._images or stamp_ns > self._images[-1][0]:
-            self._images.append((stamp_ns, image))
+        if self._images and stamp_ns <= self._images[-1][0]:
+            return
+        self._images.append((stamp_ns, image))
+        while self._images[0][0] < stamp_ns - IMAGES_NS:
+            del self._images[0]
+        older = self._images[-NEW_IMAGES - 2 : -NEW_IMAGES]
+        if len(older) == 2 and older[1][0] - older[0][0] < SPACING_NS:
+            del self._images[-NEW_IMAGES - 1]
 
     def add_ego(self, measurement: EgoMeasurement, source: str = 'odometry') -> None:
         """Keep a measurement; a stamp set back clears everything.
@@ -104,7 +141,8 @@ class InputBuffer:
             raise
         self._jumped = False
         self._planned_ns = stamp_ns
-        return Snapshot(now_ns, image, history, self.command)
+        stamped = [(taken_ns, (taken_ns, other)) for taken_ns, other in self._images]
+        return Snapshot(now_ns, image, history, self.command, earlier_of(stamp_ns, stamped))
 
     def latest_ego(self, now_ns: int) -> EgoState | None:
         """Ego state at ``now_ns`` in the track's frame, None without a good history up to it."""

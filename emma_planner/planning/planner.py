@@ -30,7 +30,6 @@ from emma_planner.planning.statements import read
 from emma_planner.planning.types import (
     DT_S,
     ByteArray,
-    CameraFrame,
     EgoHistory,
     FloatArray,
     InputError,
@@ -74,10 +73,9 @@ def plan_snapshot(
     :returns: a plan; an image that cannot be decoded gives one with its reason code
     """
     try:
-        frame = CameraFrame(snapshot.stamp_ns, 'front', decode(snapshot.image))
+        planner_input = snapshot.planner_input(decode)
     except InputError as err:
         return failed_plan(snapshot.stamp_ns, err)
-    planner_input = PlannerInput((frame,), snapshot.history, snapshot.command)
     return planner.plan(planner_input, time_limit_s)
 
 
@@ -185,7 +183,11 @@ class EmmaPlanner:
         trajectory, reason, detail = None, None, ''
         try:
             frames = planner_input.frames if self._options.told.images else ()
-            chat = self._model.start(frames, seed=self._seed_of(planner_input.stamp_ns, number))
+            chat = self._model.start(
+                frames,
+                earlier=planner_input.earlier if self._options.told.earlier else (),
+                seed=self._seed_of(planner_input.stamp_ns, number),
+            )
             reply = self._converse(chat, planner_input, turns)
             speeds, curvatures = self._codec.decode(reply.text)
             trajectory = _trajectory(speeds, curvatures)

@@ -22,10 +22,12 @@ MOST_OBJECTS = 8
 class Told:
     """What a model is told of its situation; less is an ablation.
 
+    :param earlier: the front camera's pictures of before, to a model that was trained with them
     :param history_steps: of the past, the last of ten; 0 for none
     """
 
     images: bool = True
+    earlier: bool = True
     history_steps: int = NUM_HISTORY
     command: bool = True
     objects: bool = True

@@ -203,12 +203,14 @@ class PlannerInput:
     :param history: ego motion up to t0
     :param command: route command (``follow lane``, ``turn left``, ...)
     :param objects: what a detector found; None when none has looked
+    :param earlier: the front camera's pictures of t0 - 0.5 s, t0 - 1 s; None where there is none
     """
 
     frames: tuple[CameraFrame, ...]
     history: EgoHistory
     command: str = 'follow lane'
     objects: tuple[DetectedObject, ...] | None = None
+    earlier: tuple[CameraFrame | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.frames:
@@ -228,6 +230,10 @@ class PlannerInput:
         """Return the same inputs with another picture ``(H, W, 3)`` of the front camera."""
         front, *others = self.frames
         return replace(self, frames=(replace(front, rgb=rgb), *others))
+
+    def with_camera_of(self, other: PlannerInput) -> PlannerInput:
+        """Return the same inputs with what the front camera of another situation saw."""
+        return replace(self.with_front(other.frames[0].rgb), earlier=other.earlier)
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,18 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emma_planner.planning.checks import PlausibilityLimits
+from emma_planner.planning.earlier import earlier_of
 from emma_planner.planning.types import (
+    DT_NS,
     NUM_HISTORY,
     NUM_STEPS,
     ByteArray,
@@ -55,6 +58,8 @@ DEPTHS = 32
 """Distance bins, equal in logarithm from 1 m to :data:`FAR_M`; the last is for what is farther."""
 DIGITS = '0123456789abcdefghijklmnopqrstuv'
 """One character a patch, for its class or its distance bin."""
+KEPT = 32
+"""Examples before one, among which its earlier pictures are looked for."""
 HEADER, SHEET, SHARDS, IMAGES = 'dataset.json', 'README.md', 'shards', 'images'
 
 MAX_SPEED_MPS = PlausibilityLimits().max_speed_mps
@@ -72,6 +77,7 @@ class Example:
 
     :param source: where it comes from, as ``train-00012`` or the name of a bag
     :param image: file of the picture
+    :param earlier: files of the pictures of 0.5 s and 1 s before, None where there is none
     :param history: ``(10, 2)`` speed [m/s], curvature [1/m], oldest first
     :param future: what was driven in the next 5 s, base_link of t0
     :param planned: what the expert wanted to drive when it knew no more than could be known: this
@@ -91,16 +97,27 @@ class Example:
     reasoning: str
     facts: Mapping[str, Any] | None
     patches: Mapping[str, str] | None
+    earlier: tuple[Path | None, ...] = ()
 
     def ego_history(self) -> EgoHistory:
         """Return the history as planners take it; the ego is the origin."""
         speeds, curvatures = self.history.T
         return EgoHistory(self.stamp_ns, speeds, curvatures, Pose(0.0, 0.0, 0.0), 'map')
 
-    def planner_input(self, rgb: ByteArray) -> PlannerInput:
-        """Return what a planner is given, with a picture ``(H, W, 3)``."""
+    def planner_input(
+        self, rgb: ByteArray, earlier: Sequence[ByteArray | None] = ()
+    ) -> PlannerInput:
+        """Return what a planner is given.
+
+        :param rgb: picture ``(H, W, 3)``
+        :param earlier: likewise, those of :attr:`earlier`
+        """
         frame = CameraFrame(self.stamp_ns, 'front', rgb)
-        return PlannerInput((frame,), self.ego_history(), self.command)
+        past = tuple(
+            None if one is None else CameraFrame(self.stamp_ns - number * DT_NS, 'front', one)
+            for number, one in enumerate(earlier, 1)
+        )
+        return PlannerInput((frame,), self.ego_history(), self.command, earlier=past)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -150,14 +167,19 @@ def read_examples(folder: Path) -> Iterator[Example]:
     files = shard_files(folder)
     if not files:
         raise DatasetError(f'{folder}: need shards in {SHARDS}/, got none')
+    source, pictures = '', deque[tuple[int, Path]](maxlen=KEPT)
     for path in files:
         with path.open(encoding='utf-8') as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    yield example_of(json.loads(line), folder)
+                    example = example_of(json.loads(line), folder)
                 except (ValueError, KeyError, TypeError) as err:
                     what = f'no {err}' if isinstance(err, KeyError) else str(err)
                     raise DatasetError(f'{path}:{number}: {what}') from err
+                if example.source != source:
+                    source, pictures = example.source, deque(maxlen=KEPT)
+                yield replace(example, earlier=earlier_of(example.stamp_ns, pictures))
+                pictures.append((example.stamp_ns, example.image))
 
 
 def example_of(record: Mapping[str, Any], folder: Path) -> Example:

@@ -16,7 +16,6 @@ from emma_planner.planning.ego_tracks import EgoTracks
 from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.types import (
     NS_PER_S,
-    CameraFrame,
     FloatArray,
     InputError,
     PlannerInput,
@@ -41,12 +40,11 @@ class Instant:
     known: NDArray[np.bool_]
 
     def planner_input(self) -> PlannerInput:
-        """Decode the picture.
+        """Decode the pictures.
 
         :raises InputError: it cannot be decoded
         """
-        frame = CameraFrame(self.snapshot.stamp_ns, 'front', to_rgb(self.snapshot.image))
-        return PlannerInput((frame,), self.snapshot.history, self.snapshot.command)
+        return self.snapshot.planner_input(to_rgb)
 
 
 def ground_truth(bag: Path, config: PlannerConfig) -> GroundTruth:
@@ -76,8 +74,10 @@ def instants(bag: Path, config: PlannerConfig, every_s: float) -> Iterator[Insta
                 inputs.add_ego(EGO_READERS[role][1](decoded), role)
             elif role == 'command':
                 inputs.command = decoded.data
-            elif role == 'image' and message.log_ns >= next_ns:
+            elif role == 'image':
                 inputs.add_image(stamp_of(decoded.header), decoded)
+                if message.log_ns < next_ns:
+                    continue
                 try:
                     snapshot = inputs.snapshot(message.log_ns)
                 except InputError:

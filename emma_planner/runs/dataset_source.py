@@ -41,7 +41,10 @@ def window_of(example: Example) -> Window:
         command=example.command,
         history=example.history,
         truth=example.future.poses,
-        load=lambda: example.planner_input(read_rgb(example.image)),
+        load=lambda: example.planner_input(
+            read_rgb(example.image),
+            [None if path is None else read_rgb(path) for path in example.earlier],
+        ),
         true=true,
         image=str(example.image),
     )

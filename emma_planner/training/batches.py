@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
-from emma_planner.models.transformers_model import TransformersModel, message
+from emma_planner.models.earlier_pictures import with_earlier
+from emma_planner.models.transformers_model import TransformersModel, first_turn
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec
-from emma_planner.recordings.dataset import COLUMNS, DIGITS, ROWS, DatasetError, Example
+from emma_planner.recordings.dataset import COLUMNS, DIGITS, ROWS, Example
 from emma_planner.training.learned_examples import (
     Schedule,
     made_faster,
@@ -26,14 +26,22 @@ from emma_planner.training.learned_examples import (
     with_past_hidden,
     with_unknown_picture,
 )
-from emma_planner.training.outlier_pictures import outlier_picture
-from emma_planner.training.picture_jitter import jittered
+from emma_planner.training.seen_pictures import (
+    Pictures,
+    as_other_camera,
+    as_outlier,
+    in_mirror,
+    pictures_of,
+    without_earlier,
+)
 
 IGNORED = -100
 """Label of what is not learned."""
 REASON, PLAN = 1, 2
 """Parts of a conversation that the model writes."""
 DESCRIBE = 'Describe.'
+LOST = 0.1
+"""Share of the samples without earlier pictures: as when a drive begins, or some were dropped."""
 FASTER = 0.5
 """Share of the samples of nothing known that move as nothing known moves."""
 _BLANK = np.zeros((1, 1, 3), dtype=np.uint8)
@@ -70,14 +78,17 @@ class Conversations:
     def _end_id(self) -> int:
         return self._owner.vocabulary.end_ids[0]
 
-    def inputs(self, example: Example, image: Image.Image) -> tuple[dict[str, Any], Turn]:
-        """Return what the processor makes of the first turn, and the whole conversation."""
+    def inputs(self, example: Example, pictures: Pictures) -> tuple[dict[str, Any], Turn]:
+        """Return what the processor makes of the first turn, and the whole conversation.
+
+        :param pictures: the present one, then the earlier ones
+        """
         planner_input = example.planner_input(_BLANK)
         question = prompts.reason_prompt(planner_input, self._codec)
         has_words = bool(example.reasoning)
         if not has_words:
             question = prompts.plan_prompt(planner_input, self._codec, reasoned=False)
-        first = self._first_turn(question, image)
+        first = self._first_turn(question, pictures)
         ids = first.pop('input_ids')[0].tolist()
         parts = [0] * len(ids)
         if has_words:
@@ -91,25 +102,19 @@ class Conversations:
         self._write(ids, parts, self._codec.encode(plan.speeds_mps, plan.curvatures_1pm), PLAN)
         return first, Turn(ids, parts)
 
-    def caption(self, example: Example, image: Image.Image) -> tuple[dict[str, Any], Turn]:
+    def caption(self, example: Example, pictures: Pictures) -> tuple[dict[str, Any], Turn]:
         """Return a conversation in which the scene and its objects are described, no more."""
-        first = self._first_turn(DESCRIBE, image)
+        first = self._first_turn(DESCRIBE, pictures)
         ids = first.pop('input_ids')[0].tolist()
         parts = [0] * len(ids)
         text = example.reasoning.partition('\nIntent:')[0]
         self._write(ids, parts, text, REASON)
         return first, Turn(ids, parts)
 
-    def _first_turn(self, question: str, image: Image.Image) -> dict[str, Any]:
-        first = dict(
-            self._owner.processor.apply_chat_template(
-                [message('user', question, [image])],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
-                return_tensors='pt',
-            )
-        )
+    def _first_turn(self, question: str, pictures: Pictures) -> dict[str, Any]:
+        present, *earlier = pictures
+        assert present is not None
+        first = first_turn(self._owner, question, [present], earlier)
         first.pop('attention_mask')
         return first
 
@@ -123,6 +128,7 @@ class Conversations:
 class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
     """Sample ``k`` of a run, ready to be put into a batch.
 
+    :param num_earlier: earlier pictures that the model sees
     :param jitter: share of the pictures that are changed as another camera would
     """
 
@@ -133,6 +139,7 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         conversations: Conversations | None,
         image_processor: Any,
         *,
+        num_earlier: int = 0,
         captions: bool = False,
         jitter: float = 0.0,
     ) -> None:
@@ -140,31 +147,38 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         self._schedule = schedule
         self._conversations = conversations
         self._image_processor = image_processor
+        self._num_earlier = num_earlier
         self._captions = captions
         self._jitter = jitter
 
     def __getitem__(self, k: int) -> dict[str, Any]:
         draw = self._schedule.sample(k)
         example = self._examples[draw.number]
-        image = _picture(example)
         if draw.is_past_hidden:
             example = with_past_hidden(example)
+        pictures = pictures_of(example, self._num_earlier)
         if draw.is_outlier:
-            image = outlier_picture(image, draw.rng)
+            pictures = as_outlier(pictures, draw.rng)
             if draw.rng.random() < FASTER:
                 example = made_faster(example, draw.rng)
             example = with_unknown_picture(example)
         elif draw.rng.random() < self._jitter:
-            image = jittered(image, draw.rng)
+            pictures = as_other_camera(pictures, draw.rng)
+        if self._num_earlier and draw.rng.random() < LOST:
+            pictures = without_earlier(pictures)
         if draw.is_mirrored:
-            example = mirrored(example)
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            example, pictures = mirrored(example), in_mirror(pictures)
         sample: dict[str, Any] = {'patches': _patches(example, flipped=draw.is_mirrored)}
         if self._conversations is None:
-            sample['inputs'] = dict(self._image_processor(images=image, return_tensors='pt'))
+            present, *earlier = pictures
+            given = dict(self._image_processor(images=present, return_tensors='pt'))
+            given['pixel_values'] = with_earlier(
+                given['pixel_values'], earlier, self._image_processor
+            )
+            sample['inputs'] = given
             return sample
         write = self._conversations.caption if self._captions else self._conversations.inputs
-        sample['inputs'], sample['turn'] = write(example, image)
+        sample['inputs'], sample['turn'] = write(example, pictures)
         return sample
 
 
@@ -204,13 +218,6 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
                 value = sample['inputs'][name][0]
                 batch[name][k, : len(value)] = value
     return batch
-
-
-def _picture(example: Example) -> Image.Image:
-    try:
-        return Image.open(example.image).convert('RGB')
-    except OSError as err:  # also a picture that ends early
-        raise DatasetError(f'{example.image}: need a whole picture, got {err}') from err
 
 
 def _patches(example: Example, *, flipped: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -20,6 +20,7 @@ from transformers import (
 
 from emma_planner.models.checkpoints import UNTRAINED_KEY, quiet_transformers
 from emma_planner.models.conv_tower import STRIDE, ConvTowerConfig
+from emma_planner.planning.earlier import NUM_EARLIER
 from emma_planner.training.small_tokenizer import (
     CHAT_TEMPLATE,
     END,
@@ -38,6 +39,7 @@ class SmallModel:
     :param image_px: height and width of what is seen of a picture: its middle, not distorted
     :param tower_widths: channels of the tower
     :param tower_depths: residual blocks of the tower
+    :param num_earlier: earlier pictures that the tower sees
     """
 
     width: int = 192
@@ -47,6 +49,7 @@ class SmallModel:
     image_px: tuple[int, int] = (192, 352)
     tower_widths: tuple[int, ...] = (24, 48, 96, 160, 256)
     tower_depths: tuple[int, ...] = (0, 0, 1, 2, 4)
+    num_earlier: int = NUM_EARLIER
 
 
 def init_model(folder: Path, sizes: SmallModel, *, seed: int = 0) -> int:
@@ -81,6 +84,7 @@ def _config(tokenizer: Any, sizes: SmallModel) -> LlavaConfig:
         image_width=width,
         widths=sizes.tower_widths,
         depths=sizes.tower_depths,
+        num_earlier=sizes.num_earlier,
     )
     text = LlamaConfig(
         vocab_size=-(-len(tokenizer) // 64) * 64,

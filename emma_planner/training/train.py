@@ -187,6 +187,7 @@ def _batches(
         schedule,
         conversations,
         owner.processor.image_processor,
+        num_earlier=owner.num_earlier,
         captions=config.stage == ALIGNMENT,
         jitter=config.jitter,
     )

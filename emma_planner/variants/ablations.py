@@ -48,12 +48,14 @@ def _low_resolution(rgb: ByteArray, _: np.random.Generator) -> ByteArray:
 
 def image_shuffled(planner_input: PlannerInput, context: Context) -> PlannerInput:
     """Show the picture of another situation."""
-    return planner_input.with_front(context.other().frames[0].rgb)
+    return planner_input.with_camera_of(context.other())
 
 
 def image_frozen(planner_input: PlannerInput, context: Context) -> PlannerInput:
-    """Show the first picture of the drive."""
-    return planner_input.with_front(context.first.frames[0].rgb)
+    """Show the first picture of the drive, always."""
+    first = context.first.frames[0]
+    earlier = (first,) * len(planner_input.earlier)
+    return replace(planner_input.with_front(first.rgb), earlier=earlier)
 
 
 def history_present(planner_input: PlannerInput, _: Context) -> PlannerInput:

@@ -158,7 +158,7 @@ def dropped_frames(severity: int) -> Change:
 
     def change(planner_input: PlannerInput, context: Context) -> PlannerInput:
         if context.past and context.rng.random() < _DROPPED[severity - 1]:
-            return planner_input.with_front(context.past[-1].frames[0].rgb)
+            return planner_input.with_camera_of(context.past[-1])
         return planner_input
 
     return change
@@ -170,7 +170,7 @@ def late_frames(severity: int) -> Change:
     def change(planner_input: PlannerInput, context: Context) -> PlannerInput:
         known = (*context.past, planner_input)
         late = known[max(len(known) - 1 - _LATE[severity - 1], 0)]
-        return planner_input.with_front(late.frames[0].rgb)
+        return planner_input.with_camera_of(late)
 
     return change
 

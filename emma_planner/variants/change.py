@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from emma_planner.planning.types import ByteArray, FloatArray, PlannerInput
+from emma_planner.planning.types import ByteArray, CameraFrame, FloatArray, PlannerInput
 
 
 class Context(Protocol):
@@ -51,12 +51,16 @@ def with_motion(
 
 
 def on_all_pictures(change: PictureChange) -> Change:
-    """Make a change of pictures a change of inputs: every camera is changed."""
+    """Make a change of pictures a change of inputs: every camera is changed, then and now."""
 
     def changed(planner_input: PlannerInput, context: Context) -> PlannerInput:
-        frames = tuple(
-            replace(frame, rgb=change(frame.rgb, context.rng)) for frame in planner_input.frames
+        def seen(frame: CameraFrame) -> CameraFrame:
+            return replace(frame, rgb=change(frame.rgb, context.rng))
+
+        return replace(
+            planner_input,
+            frames=tuple(map(seen, planner_input.frames)),
+            earlier=tuple(frame and seen(frame) for frame in planner_input.earlier),
         )
-        return replace(planner_input, frames=frames)
 
     return changed

@@ -23,7 +23,7 @@ from emma_planner.models.written_plan import (
     grid_of,
 )
 from emma_planner.planning.chat import ModelError
-from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
+from emma_planner.planning.types import DT_NS, CameraFrame, EgoHistory, PlannerInput, Pose
 from emma_planner.training.build_model import init_model
 
 
@@ -38,7 +38,8 @@ def folder(tmp_path_factory):
 def given():
     rgb = np.random.default_rng(0).integers(0, 255, (72, 128, 3), dtype=np.uint8)
     history = EgoHistory(0, np.full(10, 5.0), np.zeros(10), Pose(0, 0, 0), 'map')
-    return PlannerInput((CameraFrame(0, 'front', rgb),), history, 'turn left')
+    before = (CameraFrame(-DT_NS, 'front', 255 - rgb), None)
+    return PlannerInput((CameraFrame(0, 'front', rgb),), history, 'turn left', earlier=before)
 
 
 @pytest.fixture(scope='module')
@@ -50,7 +51,7 @@ def planned(folder, given):
 def test_every_pixel_has_its_share_and_the_model_is_not_touched(planned, given):
     _, owner, plan = planned
     before = {name: value.clone() for name, value in owner.model.state_dict().items()}
-    heat = gradient_saliency(owner, given.frames, plan)
+    heat = gradient_saliency(owner, given.frames, plan, given.earlier)
     assert heat.shape == (192, 352)
     assert heat.max() == pytest.approx(1.0)
     assert (heat > 0.0).mean() > 0.5
@@ -61,7 +62,7 @@ def test_every_pixel_has_its_share_and_the_model_is_not_touched(planned, given):
 
 def test_attention_is_a_share_of_each_token_and_the_model_writes_as_before(planned, given):
     planner, owner, plan = planned
-    heat = attention_saliency(owner, given.frames, plan)
+    heat = attention_saliency(owner, given.frames, plan, given.earlier)
     assert heat.shape == (6, 11)
     assert heat.max() == pytest.approx(1.0)
     assert heat.min() > 0.0
@@ -79,8 +80,11 @@ def test_attention_is_read_where_an_action_is_chosen(planned, given, number, tok
     actions[number] = token
     changed = replace(plan, replies=(*plan.replies[:-1], '><'.join(actions)))
     assert changed.replies != plan.replies
-    heat = attention_saliency(owner, given.frames, plan)
-    assert np.allclose(attention_saliency(owner, given.frames, changed), heat) is not is_read
+    heat = attention_saliency(owner, given.frames, plan, given.earlier)
+    assert (
+        np.allclose(attention_saliency(owner, given.frames, changed, given.earlier), heat)
+        is not is_read
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,17 +113,28 @@ def test_the_picture_as_it_is_seen_gives_the_same_plan(planned, given):
 @pytest.mark.parametrize('size_px', [1, 8])
 def test_an_attack_changes_no_pixel_by_more_than_it_may(planned, given, kind, size_px):
     _, owner, plan = planned
-    rgb = attacked(owner, given.frames, plan, kind=kind, size_px=size_px)
+    rgb = attacked(owner, given.frames, plan, given.earlier, kind=kind, size_px=size_px)
     apart = np.abs(rgb.astype(int) - as_seen(owner, given.frames).astype(int))
     assert apart.max() == size_px
     assert apart.mean() > 0.3 * size_px
+
+
+def test_what_earlier_pictures_show_counts_and_an_attack_leaves_them(planned, given):
+    planner, owner, plan = planned
+    alone = replace(given, earlier=())
+    heats = [gradient_saliency(owner, one.frames, plan, one.earlier) for one in (given, alone)]
+    assert not np.allclose(*heats)
+    again = attacked(owner, given.frames, plan, given.earlier, kind='fgsm', size_px=8)
+    other = attacked(owner, given.frames, plan, kind='fgsm', size_px=8)
+    assert (again != other).any()
+    assert planner.plan(given).replies == plan.replies
 
 
 def _loss(owner, given, plan, rgb):
     from emma_planner.models import written_plan as module
 
     frames = (replace(given.frames[0], rgb=rgb),)
-    inputs, written = module._conversation(owner, frames, plan)
+    inputs, written = module._conversation(owner, frames, plan, given.earlier)
     with torch.no_grad():
         logits = owner.model(**inputs, use_cache=False).logits
     labels = inputs['input_ids'][:, 1:][written[:, 1:]]
@@ -130,7 +145,12 @@ def test_an_attack_makes_the_plan_unlikelier_and_more_steps_more_so(planned, giv
     _, owner, plan = planned
     clean = _loss(owner, given, plan, as_seen(owner, given.frames))
     fgsm, pgd = (
-        _loss(owner, given, plan, attacked(owner, given.frames, plan, kind=kind, size_px=8))
+        _loss(
+            owner,
+            given,
+            plan,
+            attacked(owner, given.frames, plan, given.earlier, kind=kind, size_px=8),
+        )
         for kind in ('fgsm', 'pgd')
     )
     assert clean < fgsm < pgd
@@ -170,4 +190,4 @@ def test_a_model_that_takes_no_picture_as_such_is_named(tmp_path, given):
     planner, owner = local_model(PlannerConfig(model=str(tmp_path / 'base'), reason_tokens=8))
     plan = planner.plan(given)
     with pytest.raises(ModelError, match=r'need a model that takes one picture as \(1, 3, H, W\)'):
-        gradient_saliency(owner, given.frames, plan)
+        gradient_saliency(owner, given.frames, plan, given.earlier)

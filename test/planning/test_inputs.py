@@ -199,3 +199,46 @@ def test_a_twist_topic_alone_is_enough(buffer, t0_ns):
     buffer.add_image(t0_ns, 'image')
     history = buffer.snapshot(t0_ns).history
     np.testing.assert_allclose(history.curvatures_1pm, 0.05)
+
+
+@pytest.mark.parametrize('rate_hz', [2, 10, 12, 20, 30, 60])
+@pytest.mark.parametrize('late_ms', [0, 130])
+def test_the_pictures_of_half_a_second_and_a_second_ago_are_kept(buffer, t0_ns, rate_hz, late_ms):
+    _fill(buffer, t0_ns, high_s=1.0)
+    for k in range(-3 * rate_hz, rate_hz + 1):
+        buffer.add_image(t0_ns + k * S // rate_hz, k)
+    snapshot = buffer.snapshot(t0_ns + S + late_ms * MS)
+    assert snapshot.stamp_ns == t0_ns + S
+    for number, (stamp_ns, _) in enumerate(snapshot.earlier, 1):
+        assert abs(snapshot.stamp_ns - number * S // 2 - stamp_ns) <= 50 * MS
+    assert len(buffer._images) <= 24
+
+
+def test_a_picture_of_another_time_is_none_of_the_earlier_ones(full, t0_ns):
+    full.add_image(t0_ns + 700 * MS, 'present')
+    _fill(full, t0_ns, low_s=0.0, high_s=0.8)
+    assert full.snapshot(t0_ns + 700 * MS).earlier == (None, None)
+
+
+def test_after_time_was_set_back_there_are_no_earlier_pictures(full, t0_ns):
+    full.add_image(t0_ns + 500 * MS, 'present')
+    full.clear_after_jump()
+    _fill(full, t0_ns, high_s=1.0)
+    full.add_image(t0_ns + S, 'first')
+    assert full.snapshot(t0_ns + S).earlier == (None, None)
+
+
+def test_an_earlier_picture_that_cannot_be_decoded_is_none(full, t0_ns):
+    full.add_image(t0_ns + 500 * MS, 'good')
+    full.add_image(t0_ns + S, 'present')
+    _fill(full, t0_ns, low_s=0.0, high_s=1.0)
+
+    def decode(image):
+        if image == 'image 0':
+            raise InputError(Reason.IMAGE_CORRUPT, 'need a picture')
+        return np.full((2, 2, 3), len(image), dtype=np.uint8)
+
+    given = full.snapshot(t0_ns + S).planner_input(decode)
+    half, whole = given.earlier
+    assert (half.stamp_ns, half.rgb[0, 0, 0], whole) == (t0_ns + 500 * MS, 4, None)
+    assert (given.frames[0].stamp_ns, given.frames[0].rgb[0, 0, 0]) == (t0_ns + S, 7)

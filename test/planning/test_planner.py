@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,11 +52,13 @@ class ScriptedModel:
         self.stops = list(stops)
         self.tokens = tokens
         self.started: list[tuple[Sequence, int]] = []
+        self.earlier: list[Sequence] = []
         self.asked: list[dict] = []
 
-    def start(self, frames, *, seed=0):
+    def start(self, frames, *, earlier=(), seed=0):
         if self.answers and isinstance(self.answers[0], ModelError):
             raise self.answers[0]
+        self.earlier.append(earlier)
         self.started.append((frames, seed))
         return self
 
@@ -107,6 +110,15 @@ def test_a_model_that_is_not_to_see_is_shown_nothing(make_input):
     assert _planner(model, told=Told(images=False)).plan(make_input()).valid
     assert model.started[0][0] == ()
     assert 'Camera' not in model.asked[0]['text']
+
+
+@pytest.mark.parametrize('is_told', [True, False])
+def test_a_model_is_shown_the_earlier_pictures_or_not(make_input, is_told):
+    model = ScriptedModel([THOUGHT, PLAN])
+    given = make_input()
+    given = replace(given, earlier=(given.frames[0], None))
+    assert _planner(model, told=Told(earlier=is_told)).plan(given).valid
+    assert model.earlier == [given.earlier if is_told else ()]
 
 
 def test_the_trajectory_is_the_integrated_reply(make_input):

@@ -17,7 +17,12 @@ from PIL import Image
 
 from emma_planner.models.checkpoints import Checkpoint, open_checkpoint
 from emma_planner.models.conv_tower import ConvTower, ConvTowerConfig
-from emma_planner.models.transformers_model import TransformersModel
+from emma_planner.models.transformers_model import (
+    TransformersModel,
+    first_turn,
+    to_earlier_images,
+    to_images,
+)
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionTokens
 from emma_planner.planning.planner import choose_codec
@@ -105,8 +110,56 @@ def test_the_tower_gives_a_token_for_each_32_px_and_looks_at_the_picture():
     assert not torch.allclose(tokens[0], tokens[1])
 
 
+def _seeing_tower(num_earlier: int) -> ConvTower:
+    widths = (8, 8, 8, 8, 16)
+    config = ConvTowerConfig(64, 96, widths=widths, num_earlier=num_earlier)
+    return ConvTower(config).eval()
+
+
+def test_the_tower_looks_at_the_earlier_pictures_each_in_its_place():
+    tower = _seeing_tower(2)
+    present, half, whole = torch.randn(3, 1, 3, 64, 96)
+    tokens = [
+        tower(torch.cat(pictures, dim=1)).last_hidden_state
+        for pictures in ((present, half, whole), (present, whole, half), (present, half, half))
+    ]
+    assert tokens[0].shape == (1, 6, 16)
+    for k in range(3):
+        assert not torch.allclose(tokens[k], tokens[k - 1], atol=1e-3)
+
+
+def test_an_earlier_picture_that_is_left_out_is_one_of_nothing():
+    tower = _seeing_tower(2)
+    present, half = torch.randn(2, 1, 3, 64, 96)
+    nothing = torch.zeros_like(present)
+    for given, whole in (
+        ((present,), (present, nothing, nothing)),
+        ((present, half), (present, half, nothing)),
+    ):
+        tokens = [tower(torch.cat(one, dim=1)).last_hidden_state for one in (given, whole)]
+        assert torch.equal(*tokens)
+
+
+@pytest.mark.parametrize('channels', [2, 4, 12])
+def test_channels_that_are_no_pictures_are_refused(channels):
+    with pytest.raises(ValueError, match=f'up to 3 of them, got {channels} channels'):
+        _seeing_tower(2)(torch.zeros(1, channels, 64, 96))
+
+
+def test_the_earlier_pictures_of_the_front_camera_come_with_it_alone(owner):
+    front, side, before = (np.full((64, 96, 3), grey, dtype=np.uint8) for grey in (50, 100, 200))
+    frames = (CameraFrame(0, 'front', front), CameraFrame(0, 'front left', side))
+    images = to_images(owner, frames)
+    earlier = to_earlier_images(owner, (CameraFrame(0, 'front', before), None))
+    values = first_turn(owner, 'Reason.', images, earlier)['pixel_values']
+    assert values.shape == (2, 9, 64, 96)
+    seen = values.mean(dim=(2, 3)) * 0.25 * 255 + 127.5
+    expected = [[50] * 3 + [200] * 3 + [127.5] * 3, [100] * 3 + [127.5] * 6]
+    assert torch.allclose(seen, torch.tensor(expected), atol=0.5)
+
+
 @pytest.mark.parametrize(
-    'sizes', [{'image_height': 60}, {'image_width': 100}, {'widths': (8, 16)}]
+    'sizes', [{'image_height': 60}, {'image_width': 100}, {'widths': (8, 16)}, {'num_earlier': -1}]
 )
 def test_sizes_that_do_not_fit_are_refused(sizes):
     with pytest.raises(ValueError, match='need'):
@@ -144,7 +197,7 @@ def test_the_conversation_that_is_learned_is_the_one_that_the_planner_holds(
     replies = (example.reasoning, codec.encode(plan.speeds_mps, plan.curvatures_1pm))
     held = _held(owner, example, replies, monkeypatch)
     image = Image.open(example.image).convert('RGB')
-    _, turn = Conversations(owner, codec).inputs(example, image)
+    _, turn = Conversations(owner, codec).inputs(example, [image])
     assert turn.ids[:-1] == held
     tokenizer = owner.processor.tokenizer
     for part, text in ((REASON, replies[0]), (PLAN, replies[1])):
@@ -155,14 +208,14 @@ def test_the_conversation_that_is_learned_is_the_one_that_the_planner_holds(
 def test_without_words_the_actions_alone_are_learned(owner, example):
     codec = choose_codec(owner, 'auto')
     image = Image.open(example.image).convert('RGB')
-    _, turn = Conversations(owner, codec).inputs(replace(example, reasoning=''), image)
+    _, turn = Conversations(owner, codec).inputs(replace(example, reasoning=''), [image])
     assert set(turn.parts) == {0, PLAN}
     assert 'Plan.' in owner.processor.tokenizer.decode(turn.ids)
 
 
 def test_a_caption_describes_and_intends_nothing(owner, example):
     image = Image.open(example.image).convert('RGB')
-    _, turn = Conversations(owner, choose_codec(owner, 'auto')).caption(example, image)
+    _, turn = Conversations(owner, choose_codec(owner, 'auto')).caption(example, [image])
     text = owner.processor.tokenizer.decode(turn.written)
     assert text.startswith('Scene: straight')
     assert 'Objects: car' in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -285,3 +287,51 @@ def test_time_between_plans_does_not_begin_another_drive():
     planner.changed(_situation(0))
     later = _situation(20 * NS_PER_S // DT_NS)
     assert (_rgb(planner.changed(later)) == _rgb(_situation(0))).all()
+
+
+def _with_earlier(number: int) -> PlannerInput:
+    before = (_situation(number - 1).frames[0], None)
+    return replace(_situation(number), earlier=before)
+
+
+@pytest.mark.parametrize('name', ['image_blank', 'fog:5', 'image_low_resolution', 'poster:3'])
+def test_what_a_camera_shows_it_showed_before(name):
+    given = _with_earlier(5)
+    half, whole = _planner(name).changed(given).earlier
+    assert (half.rgb != given.earlier[0].rgb).any()
+    assert half.stamp_ns == given.earlier[0].stamp_ns
+    assert whole is None
+    if name == 'image_blank':
+        assert (half.rgb == _rgb(_planner(name).changed(given))).all()
+
+
+def test_a_camera_elsewhere_shows_what_was_before_there():
+    other = replace(_situation(100), earlier=(_situation(99).frames[0], None))
+    planner = ChangedPlanner(
+        BaselinePlanner('constant-action'), changes_of('image_shuffled'), lambda _: other
+    )
+    changed = planner.changed(_with_earlier(5))
+    assert (_rgb(changed) == _rgb(other)).all()
+    assert changed.earlier == other.earlier
+
+
+def test_a_frozen_camera_has_always_shown_the_same():
+    planner = _planner('image_frozen')
+    first = _with_earlier(5)
+    planner.changed(first)
+    changed = planner.changed(_with_earlier(6))
+    for frame in (*changed.frames, *changed.earlier):
+        assert (frame.rgb == _rgb(first)).all()
+
+
+@pytest.mark.parametrize('name', ['late_frames:1', 'dropped_frames:5'])
+def test_a_late_camera_shows_what_was_before_late_as_well(name):
+    planner, is_late = _planner(name), []
+    for number in range(3, 40):
+        given = _with_earlier(number)
+        changed = planner.changed(given)
+        shown = changed.earlier[0].rgb
+        late = (_rgb(changed) != _rgb(given)).any()
+        is_late.append(late)
+        assert (shown == _situation(number - (2 if late else 1)).frames[0].rgb).all()
+    assert any(is_late)

@@ -9,10 +9,12 @@ Where it would stand for ever, or leaves its road or its route, the expert takes
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from emma_planner.control.control import Control
 from emma_planner.control.following import Following
 from emma_planner.control.timed_path import FollowState, TimedPath
+from emma_planner.planning.earlier import earlier_of
 from emma_planner.planning.kinematics import to_frame
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.types import (
@@ -40,6 +42,7 @@ GOES_MPS = 1.0
 """The expert drives when it is this fast at the end of its plan."""
 HELP_S = 4.0
 """How long the expert drives then."""
+KEPT_PICTURES = 8
 HELPED_M = 1.0
 """Whom the expert does not bring so far stands against something: the drive is over."""
 
@@ -53,6 +56,7 @@ class Pilot:
     def __init__(self, planner: Planner, vehicle: VehicleShape) -> None:
         self._planner = planner
         self._following = Following(follower_config(vehicle))
+        self._pictures = deque[tuple[int, CameraFrame]](maxlen=KEPT_PICTURES)
         self._has_planned = False
         self._stuck_ns: int | None = None
         self._helped_until_ns = 0
@@ -88,8 +92,13 @@ class Pilot:
     def plan(self, image: ByteArray, history: EgoHistory, command: str) -> None:
         """Plan; a plan that fails leaves the last path."""
         self._has_planned = True
-        frame = CameraFrame(history.stamp_ns, 'front', image)
-        plan = self._planner.plan(PlannerInput((frame,), history, command))
+        stamp_ns = history.stamp_ns
+        frame = CameraFrame(stamp_ns, 'front', image)
+        given = PlannerInput(
+            (frame,), history, command, earlier=earlier_of(stamp_ns, self._pictures)
+        )
+        self._pictures.append((stamp_ns, frame))
+        plan = self._planner.plan(given)
         if plan.trajectory is None or plan.reason is not None:
             return
         poses = to_frame(plan.trajectory.poses, history.ego_pose)
