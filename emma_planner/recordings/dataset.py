@@ -26,7 +26,6 @@ import numpy as np
 from emma_planner.planning.checks import PlausibilityLimits
 from emma_planner.planning.earlier import earlier_of
 from emma_planner.planning.types import (
-    DT_NS,
     NUM_HISTORY,
     NUM_STEPS,
     ByteArray,
@@ -105,19 +104,15 @@ class Example:
         return EgoHistory(self.stamp_ns, speeds, curvatures, Pose(0.0, 0.0, 0.0), 'map')
 
     def planner_input(
-        self, rgb: ByteArray, earlier: Sequence[ByteArray | None] = ()
+        self, rgb: ByteArray, earlier: tuple[CameraFrame | None, ...] = ()
     ) -> PlannerInput:
         """Return what a planner is given.
 
         :param rgb: picture ``(H, W, 3)``
-        :param earlier: likewise, those of :attr:`earlier`
+        :param earlier: those of :attr:`earlier`
         """
         frame = CameraFrame(self.stamp_ns, 'front', rgb)
-        past = tuple(
-            None if one is None else CameraFrame(self.stamp_ns - number * DT_NS, 'front', one)
-            for number, one in enumerate(earlier, 1)
-        )
-        return PlannerInput((frame,), self.ego_history(), self.command, earlier=past)
+        return PlannerInput((frame,), self.ego_history(), self.command, earlier=earlier)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -6,9 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from emma_planner.planning.parsing import parse_reasoning
-from emma_planner.planning.types import ByteArray, InputError
 from emma_planner.recordings.dataset import Example, read_examples
-from emma_planner.runs.picture_file import read_rgb
+from emma_planner.runs.picture_file import read_earlier, read_rgb
 from emma_planner.runs.window import Window
 
 
@@ -44,16 +43,8 @@ def window_of(example: Example) -> Window:
         truth=example.future.poses,
         load=lambda: example.planner_input(
             read_rgb(example.image),
-            [None if path is None else _rgb_or_none(path) for path in example.earlier],
+            read_earlier(example.stamp_ns, example.earlier),
         ),
         true=true,
         image=str(example.image),
     )
-
-
-def _rgb_or_none(path: Path) -> ByteArray | None:
-    """Read an earlier picture; one that cannot be read is none."""
-    try:
-        return read_rgb(path)
-    except InputError:
-        return None

@@ -15,6 +15,7 @@ import numpy as np
 
 from emma_planner.config import PlannerConfig
 from emma_planner.evaluation.ground_truth import GroundTruth
+from emma_planner.planning.earlier import earlier_of
 from emma_planner.planning.ego_tracks import EgoMeasurement, EgoTracks, PoseSample
 from emma_planner.planning.history import HistoryLimits, build_history
 from emma_planner.planning.types import (
@@ -23,7 +24,7 @@ from emma_planner.planning.types import (
     InputError,
     PlannerInput,
 )
-from emma_planner.runs.picture_file import read_rgb
+from emma_planner.runs.picture_file import read_earlier, read_rgb
 from emma_planner.runs.window import SourceError, Window
 
 CAMERAS = (
@@ -99,7 +100,10 @@ class NuScenesSource:
     def keyframes(self, scene: str) -> tuple[Window | None, ...]:
         """Every keyframe; None where it has no whole history, as in the first 4.5 s."""
         row = next(item for item in self._tables.scene if item['name'] == scene)
-        poses = self._poses(row)
+        rows = self._front_rows(row)
+        poses = [self._pose(one) for one in rows]
+        pictures = [(one['timestamp'] * 1000, self._root / one['filename']) for one in rows]
+        pictures = [(stamp_ns, path) for stamp_ns, path in pictures if path.is_file()]
         tracks = EgoTracks(keep_ns=None)
         for pose in poses:
             place = (pose.x_m, pose.y_m, pose.yaw_rad)
@@ -119,10 +123,18 @@ class NuScenesSource:
             except InputError:
                 windows.append(None)
                 continue
-            windows.append(self._window(scene, sample, history, truth))
+            earlier = earlier_of(stamp_ns, pictures)
+            windows.append(self._window(scene, sample, history, truth, earlier))
         return tuple(windows)
 
-    def _window(self, scene: str, sample: Any, history: EgoHistory, truth: GroundTruth) -> Window:
+    def _window(
+        self,
+        scene: str,
+        sample: Any,
+        history: EgoHistory,
+        truth: GroundTruth,
+        earlier: tuple[Path | None, ...],
+    ) -> Window:
         poses, known = truth.future(history.stamp_ns)
         files = [
             (name, self._root / self._tables.get('sample_data', sample['data'][name])['filename'])
@@ -135,21 +147,29 @@ class NuScenesSource:
             command=command,
             history=np.column_stack([history.speeds_mps, history.curvatures_1pm]),
             truth=np.where(known[:, None], poses, np.nan),
-            load=lambda: PlannerInput(_frames(files, history.stamp_ns), history, command),
+            load=lambda: PlannerInput(
+                _frames(files, history.stamp_ns),
+                history,
+                command,
+                earlier=read_earlier(history.stamp_ns, earlier),
+            ),
             image=str(files[0][1]),
         )
 
-    def _poses(self, scene: Any) -> list[PoseSample]:
-        """All poses of the front camera's pictures, sweeps too, in order of time."""
+    def _front_rows(self, scene: Any) -> list[Any]:
+        """All pictures of the front camera, sweeps too, in order of time."""
         sample = self._tables.get('sample', scene['first_sample_token'])
         token, found = sample['data'][CAMERAS[0]], {}
         while token:
             row = self._tables.get('sample_data', token)
             token = row['next']
-            pose = self._tables.get('ego_pose', row['ego_pose_token'])
-            x, y, _ = pose['translation']
-            found[row['timestamp'] * 1000] = (x, y, _yaw(pose['rotation']))
-        return [PoseSample(stamp_ns, *found[stamp_ns]) for stamp_ns in sorted(found)]
+            found[row['timestamp']] = row
+        return [found[taken] for taken in sorted(found)]
+
+    def _pose(self, row: Any) -> PoseSample:
+        pose = self._tables.get('ego_pose', row['ego_pose_token'])
+        x, y, _ = pose['translation']
+        return PoseSample(row['timestamp'] * 1000, x, y, _yaw(pose['rotation']))
 
 
 def _yaw(rotation: list[float]) -> float:

@@ -159,13 +159,3 @@ def test_the_earlier_pictures_are_those_of_the_same_drive_half_a_second_apart(tm
     assert fourth.earlier == (None, second.image)
     assert fifth.earlier == (None, None)
     assert sixth.earlier == (fifth.image, None)
-
-
-def test_the_earlier_pictures_come_with_their_stamps(tmp_path):
-    example = list(read_examples(write_dataset(tmp_path / 'set', [record(0), record(1)])))[1]
-    rgb = np.zeros((2, 2, 3), dtype=np.uint8)
-    given = example.planner_input(rgb, [rgb, None])
-    half, whole = given.earlier
-    assert half.stamp_ns == example.stamp_ns - 500_000_000
-    assert whole is None
-    assert example.planner_input(rgb).earlier == ()

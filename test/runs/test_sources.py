@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import synthetic_bags as bags
 from runs.sources_by_hand import dataset, nuscenes
+from training.examples_by_hand import record, write_dataset
 
 from emma_planner.config import PlannerConfig
-from emma_planner.planning.types import InputError
+from emma_planner.planning.types import DT_NS, InputError
 from emma_planner.recordings.dataset import DatasetError
 from emma_planner.runs.open_source import SourceOptions, open_source
+from emma_planner.runs.picture_file import read_rgb
 from emma_planner.runs.window import SourceError
 
 CONFIG, OPTIONS = PlannerConfig(), SourceOptions()
@@ -92,3 +94,22 @@ def test_a_split_without_scenes_is_said(tables):
     for split, message in (('train', 'need scenes of train'), ('x', 'need a split of')):
         with pytest.raises(SourceError, match=message):
             open_source(tables, CONFIG, SourceOptions(split=split)).scenes()
+
+
+def test_the_earlier_pictures_of_an_example_come_with_their_stamps(tmp_path):
+    folder = write_dataset(tmp_path / 'set', [record(k) for k in range(4)])
+    (folder / 'images/00000/1.jpg').write_bytes(b'none')
+    first, _, _, last = open_source(folder, CONFIG, OPTIONS).windows('by-hand')
+    assert first.load().earlier == (None, None)
+    half, whole = last.load().earlier
+    assert (half.stamp_ns, whole) == (last.stamp_ns - DT_NS, None)
+    assert (half.rgb == read_rgb(folder / 'images/00000/2.jpg')).all()
+
+
+def test_the_earlier_pictures_of_nuscenes_are_found_by_stamp(tables):
+    window = open_source(tables, CONFIG, OPTIONS).windows('scene-0103')[3]
+    given = window.load()
+    number = int(given.frames[0].rgb[0, 0, 0])  # of the sweep: 12 a second
+    for k, frame in enumerate(given.earlier, 1):
+        assert frame is not None
+        assert abs(int(frame.rgb[0, 0, 0]) - (number - 6 * k)) <= 2
