@@ -271,7 +271,7 @@ def _add_loop(command: argparse.ArgumentParser) -> None:
 
 
 def _add_source(command: argparse.ArgumentParser) -> None:
-    _add_every(command, 'least time between windows of a recording')
+    _add_every(command, 'least time between windows of a recording or a data set')
     command.add_argument(
         '--split', default='', help='nuScenes: split of the devkit (default val or mini_val)'
     )

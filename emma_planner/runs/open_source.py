@@ -18,7 +18,7 @@ from emma_planner.runs.window import Source, SourceError
 class SourceOptions:
     """How windows are read.
 
-    :param every_s: least time between windows of a recording
+    :param every_s: least time between windows of a recording or a data set
     :param split: of nuScenes, empty for the one to evaluate on
     :param cameras: of nuScenes
     """
@@ -39,7 +39,7 @@ def open_source(path: Path, config: PlannerConfig, options: SourceOptions) -> So
     if not path.exists():
         raise SourceError(f'{path}: need a data set, a nuScenes folder or a bag, got none')
     if (path / HEADER).is_file():
-        return DatasetSource(path)
+        return DatasetSource(path, options.every_s)
     if version_of(path):
         return NuScenesSource(path, config, options.split, options.cameras)
     return BagSource(path, config, options.every_s)

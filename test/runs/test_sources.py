@@ -28,6 +28,13 @@ def test_the_drives_of_a_data_set_are_its_scenes(tmp_path):
     assert windows[0].truth[-1, 0] == pytest.approx(30.0, abs=0.5)
 
 
+def test_fewer_windows_of_a_data_set_have_the_earlier_pictures_all_the_same(tmp_path):
+    folder = write_dataset(tmp_path / 'set', [record(k) for k in range(9)])
+    windows = open_source(folder, CONFIG, SourceOptions(every_s=2.0)).windows('by-hand')
+    assert [window.stamp_ns // DT_NS for window in windows] == [6, 10, 14]
+    assert None not in windows[-1].load().earlier
+
+
 def test_a_picture_that_is_broken_later_is_an_input_error(tmp_path):
     source = open_source(dataset(tmp_path / 'set'), CONFIG, OPTIONS)
     window = source.windows('drive-0')[0]
