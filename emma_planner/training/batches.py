@@ -6,6 +6,7 @@ says what follows a reply, the action codec how actions are written.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ from emma_planner.training.learned_examples import (
     with_past_hidden,
     with_unknown_picture,
 )
+from emma_planner.training.motion_labels import IGNORED, motion_of_ego, things_that_move
 from emma_planner.training.seen_pictures import (
     Pictures,
     as_other_camera,
@@ -35,8 +37,6 @@ from emma_planner.training.seen_pictures import (
     without_earlier,
 )
 
-IGNORED = -100
-"""Label of what is not learned."""
 REASON, PLAN = 1, 2
 """Parts of a conversation that the model writes."""
 DESCRIBE = 'Describe.'
@@ -157,18 +157,21 @@ class LearnedSamples(torch.utils.data.Dataset):  # type: ignore[misc]
         if draw.is_past_hidden:
             example = with_past_hidden(example)
         pictures = pictures_of(example, self._num_earlier)
+        has_motion = None not in pictures
         if draw.is_outlier:
             pictures = as_outlier(pictures, draw.rng)
             if draw.rng.random() < FASTER:
                 example = made_faster(example, draw.rng)
-            example = with_unknown_picture(example)
+            example, has_motion = with_unknown_picture(example), False
         elif draw.rng.random() < self._jitter:
             pictures = as_other_camera(pictures, draw.rng)
         if self._num_earlier and draw.rng.random() < LOST:
-            pictures = without_earlier(pictures)
+            pictures, has_motion = without_earlier(pictures), False
         if draw.is_mirrored:
             example, pictures = mirrored(example), in_mirror(pictures)
-        sample: dict[str, Any] = {'patches': _patches(example, flipped=draw.is_mirrored)}
+        patches = _patches(example, flipped=draw.is_mirrored)
+        seen = example if has_motion and self._num_earlier else None
+        sample: dict[str, Any] = {'patches': patches, 'motion': _motion(seen, *patches)}
         if self._conversations is None:
             present, *earlier = pictures
             given = dict(self._image_processor(images=present, return_tensors='pt'))
@@ -186,15 +189,17 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
     """Put samples into a batch, padded on the right.
 
     :returns: what the model takes; ``parts`` ``(B, T)`` of what it writes, and ``written`` that
-        alone; ``classes`` and ``depths`` ``(B, 12, 22)`` of the patches
+        alone; ``classes``, ``depths`` and ``motions`` ``(B, 12, 22)`` of the patches, ``ego``
+        ``(B, 2)`` of its motion, NaN where it is not to be seen
     """
     batch: dict[str, torch.Tensor] = {
         name: torch.cat([sample['inputs'][name] for sample in samples])
         for name in samples[0]['inputs']
         if not name.endswith('token_type_ids')
     }
-    for k, name in enumerate(('classes', 'depths')):
-        batch[name] = torch.stack([sample['patches'][k] for sample in samples])
+    for of, names in (('patches', ('classes', 'depths')), ('motion', ('motions', 'ego'))):
+        for k, name in enumerate(names):
+            batch[name] = torch.stack([sample[of][k] for sample in samples])
     if 'turn' not in samples[0]:
         return batch
     turns = [sample['turn'] for sample in samples]
@@ -218,6 +223,14 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
                 value = sample['inputs'][name][0]
                 batch[name][k, : len(value)] = value
     return batch
+
+
+def _motion(
+    example: Example | None, classes: torch.Tensor, depths: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if example is None:
+        return torch.full_like(classes, IGNORED), torch.full((2,), math.nan)
+    return things_that_move(example, classes, depths), motion_of_ego(example)
 
 
 def _patches(example: Example, *, flipped: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,7 +13,8 @@ from torch import nn
 
 from emma_planner.planning.actions import ActionTokens
 from emma_planner.recordings.dataset import CLASSES, DEPTHS
-from emma_planner.training.batches import IGNORED, PLAN, REASON
+from emma_planner.training.batches import PLAN, REASON
+from emma_planner.training.motion_labels import IGNORED, MOTIONS
 
 SPLIT = 2
 """A token of the tower covers 2 x 2 labelled patches."""
@@ -57,6 +58,43 @@ class PatchHead(nn.Module):  # type: ignore[misc]
         known = classes != IGNORED
         right = (of_class.argmax(1) == classes)[known].float().mean()
         return loss, right
+
+
+class MotionHead(nn.Module):  # type: ignore[misc]
+    """How what is in a patch moves, and how the ego does, of the tokens of a vision tower.
+
+    :param width: of the tokens
+    :param grid: rows and columns of tokens
+    """
+
+    def __init__(self, width: int, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.grid = grid
+        self.of_things = nn.Linear(width, SPLIT * SPLIT * len(MOTIONS))
+        self.of_ego = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 2))
+
+    def loss(
+        self, tokens: torch.Tensor, motions: torch.Tensor, ego: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return the loss and its parts; 0 where nothing is known.
+
+        :param motions: ``(B, 12, 22)`` of :data:`MOTIONS`
+        :param ego: ``(B, 2)``, NaN where it is not known
+        """
+        values = self.of_things(tokens).unflatten(1, self.grid).permute(0, 3, 1, 2)
+        values = nn.functional.pixel_shuffle(values, SPLIT).float()
+        count = (motions != IGNORED).sum().clamp_min(1)
+        things = nn.functional.cross_entropy(
+            values, motions, ignore_index=IGNORED, reduction='sum'
+        )
+        things = things / count
+        known = ~ego.isnan()
+        guessed = self.of_ego(tokens).mean(1).float()
+        off = nn.functional.smooth_l1_loss(
+            guessed, torch.where(known, ego, guessed.detach()), reduction='sum', beta=0.1
+        )
+        off = off / known.sum().clamp_min(1)
+        return things + off, {'motions': things.detach(), 'ego': off.detach()}
 
 
 class ActionTargets:

@@ -14,6 +14,7 @@ from emma_planner.models.transformers_model import TransformersModel
 from emma_planner.training.finished_model import HEAD
 from emma_planner.training.objectives import (
     ActionTargets,
+    MotionHead,
     PatchHead,
     contrastive_loss,
     conversation_loss,
@@ -22,7 +23,7 @@ from emma_planner.training.train_config import PERCEPTION, TrainConfig
 
 FIRST_SCALE = 2.66
 """A temperature of 0.07."""
-NOT_FOR_MODEL = ('classes', 'depths', 'parts', 'written')
+NOT_FOR_MODEL = ('classes', 'depths', 'motions', 'ego', 'parts', 'written')
 
 
 def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersModel]:
@@ -59,7 +60,9 @@ class Stage(nn.Module):  # type: ignore[misc]
         self._tokens: torch.Tensor | None = None
         self._pad_id = tokenizer.pad_token_id or 0
         self.scale = nn.Parameter(torch.tensor(FIRST_SCALE)) if config.is_aligned else None
-        if self.head is not None:
+        sees_motion = bool(getattr(vision, 'num_earlier', 0)) and config.motion_weight > 0.0
+        self.motion = MotionHead(vision.hidden_size, grid) if sees_motion and grid else None
+        if self.head is not None or self.motion is not None:
             model.model.vision_tower.register_forward_hook(self._keep)
         if config.freeze_tower:
             model.model.vision_tower.requires_grad_(False)
@@ -76,7 +79,9 @@ class Stage(nn.Module):  # type: ignore[misc]
             assert self.head is not None
             self.model.model.vision_tower(inputs['pixel_values'])
             loss, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
-            return loss, {'patches': loss.detach(), 'patches_right': right}
+            told = {'patches': loss.detach(), 'patches_right': right}
+            moving, parts = self._motion_loss(batch)
+            return loss + moving, {**told, **parts}
         logits = self.model(**inputs, use_cache=False).logits
         loss, told = conversation_loss(
             logits,
@@ -93,7 +98,17 @@ class Stage(nn.Module):  # type: ignore[misc]
             dense, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
             loss = loss + config.patch_weight * dense
             told |= {'patches': dense.detach(), 'patches_right': right}
-        return loss, told
+        moving, parts = self._motion_loss(batch)
+        return loss + moving, {**told, **parts}
+
+    def _motion_loss(
+        self, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor | float, dict[str, torch.Tensor]]:
+        """Weighted loss of what moves, and its parts; 0 for a tower that sees one picture."""
+        if self.motion is None:
+            return 0.0, {}
+        loss, parts = self.motion.loss(self._tokens, batch['motions'], batch['ego'])
+        return self.config.motion_weight * loss, parts
 
     def _match(self, written: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compare the middle of a picture's tokens with that of its caption, read by itself."""

@@ -44,6 +44,8 @@ class TrainConfig:
         then to go on, and the chain of thought says that the scene is unknown
     :param reason_weight: of a token of the chain of thought; ``plan_weight`` of an action token
     :param patch_weight: of the dense labels beside sft, 0 without
+    :param motion_weight: of what moves where and how the ego does, for a tower that sees earlier
+        pictures; 0 without
     :param contrastive_weight: of matching pictures and captions, in alignment
     :param smoothing_bins: neighbours of an action's bin are right too, falling off over so many
     :param freeze_tower: the vision tower does not learn
@@ -72,6 +74,7 @@ class TrainConfig:
     reason_weight: float = 1.0
     plan_weight: float = 2.0
     patch_weight: float = 0.3
+    motion_weight: float = 0.5
     contrastive_weight: float = 0.5
     smoothing_bins: float = 2.0
     freeze_tower: bool = False

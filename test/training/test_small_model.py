@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -228,13 +229,15 @@ def test_a_batch_is_padded_and_says_what_is_written():
         patches = (torch.zeros(12, 22), torch.zeros(12, 22))
         turn = Turn(ids, [0] * (len(ids) - 1) + [PLAN])
         inputs = {'pixel_values': torch.zeros(1, 3, 4, 4)}
-        samples.append({'inputs': inputs, 'turn': turn, 'patches': patches})
+        motion = (torch.zeros(12, 22), torch.tensor([len(ids), math.nan]))
+        samples.append({'inputs': inputs, 'turn': turn, 'patches': patches, 'motion': motion})
     batch = collate(samples, pad_id=9)
     assert batch['input_ids'].tolist() == [[5, 6, 7], [5, 9, 9]]
     assert batch['attention_mask'].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch['parts'].tolist() == [[0, 0, PLAN], [PLAN, 0, 0]]
     assert batch['written'].tolist() == [[7], [5]]
     assert batch['pixel_values'].shape == (2, 3, 4, 4)
+    assert batch['ego'][:, 0].tolist() == [2.0, 1.0]
 
 
 def test_a_checkpoint_class_is_what_the_planner_takes(owner):
