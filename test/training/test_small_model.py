@@ -237,7 +237,7 @@ def test_a_batch_is_padded_and_says_what_is_written():
     assert batch['parts'].tolist() == [[0, 0, PLAN], [PLAN, 0, 0]]
     assert batch['written'].tolist() == [[7], [5]]
     assert batch['pixel_values'].shape == (2, 3, 4, 4)
-    assert batch['ego'][:, 0].tolist() == [2.0, 1.0]
+    assert batch['ego'][:, 0].tolist() == [3.0, 1.0]
 
 
 def test_a_checkpoint_class_is_what_the_planner_takes(owner):
