@@ -115,6 +115,12 @@ class Example:
         return PlannerInput((frame,), self.ego_history(), self.command, earlier=earlier)
 
 
+def depth_bins(distances_m: FloatArray) -> ByteArray:
+    """Return the bins of distances [m], see :data:`DEPTHS`."""
+    bins = (DEPTHS - 1) * np.log(np.maximum(distances_m, 1.0)) / math.log(FAR_M)
+    return np.minimum(bins, DEPTHS - 1).astype(np.uint8)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + '\n')

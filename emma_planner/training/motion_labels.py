@@ -13,7 +13,7 @@ import math
 import numpy as np
 import torch
 
-from emma_planner.recordings.dataset import CLASSES, COLUMNS, DEPTHS, FAR_M, ROWS, Example
+from emma_planner.recordings.dataset import CLASSES, COLUMNS, ROWS, Example, depth_bins
 from emma_planner.simulation.camera_settings import CameraSettings
 
 MOTIONS = ('stands', 'the same way', 'the other way', 'to the right', 'to the left')
@@ -56,10 +56,10 @@ def things_that_move(
         ahead, left = thing['ahead_m'], thing['left_m']
         if motion is None or ahead <= 1.0:
             continue
-        depth = (DEPTHS - 1) * math.log(max(math.hypot(ahead, left), 1.0)) / math.log(FAR_M)
+        depth = int(depth_bins(np.hypot(ahead, left)))
         middle = -COLUMNS / 2 * left / ahead / half
         reach = 1.0 + COLUMNS / 2 * _HALF_WIDTH_M / ahead / half
-        here = is_thing & ((depths - int(depth)).abs() <= 1)
+        here = is_thing & ((depths - depth).abs() <= 1)
         here &= ((columns - middle).abs() <= reach)[None]
         motions[here] = motion
     return motions

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emma_planner.planning.kinematics import to_base
 from emma_planner.planning.types import FloatArray
-from emma_planner.recordings.dataset import COLUMNS, DEPTHS, FAR_M, ROWS
+from emma_planner.recordings.dataset import COLUMNS, FAR_M, ROWS, depth_bins
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.expert.frame import RouteFrame
 from emma_planner.simulation.observation import Actor, ActorKind, LightState, Observation
@@ -47,12 +47,6 @@ def patch_labels(now: Observation, camera: CameraSettings) -> tuple[Grid, Grid]:
         if part is not None:
             classes[part], distances[part] = label, distance
     return classes, depth_bins(distances)
-
-
-def depth_bins(distances_m: FloatArray) -> Grid:
-    """Return the bins of distances [m]."""
-    bins = (DEPTHS - 1) * np.log(np.maximum(distances_m, 1.0)) / math.log(FAR_M)
-    return np.minimum(bins, DEPTHS - 1).astype(np.uint8)
 
 
 def _ground(
