@@ -145,10 +145,21 @@ class PlannerConfig(Parameters):
         96, 'token budget of the chain of thought', unit='tokens', low=1, high=4096
     )
     temperature: float = parameter(
-        0.0, 'sampling temperature; 0 is greedy', unit='1', low=0.0, high=2.0
+        0.0,
+        'sampling temperature; 0 takes the likeliest token, of action tokens the median',
+        unit='1',
+        low=0.0,
+        high=2.0,
     )
     num_samples: int = parameter(
         1, 'plans to draw and rank for each tick; more than 1 needs a temperature', low=1, high=64
+    )
+    intent_tries: int = parameter(
+        4,
+        'further tries at a plan in action tokens that does not do what its intent says, each '
+        'leaning more towards it; without success the first is driven',
+        low=0,
+        high=4,
     )
     decoding: str = parameter(
         'auto',

@@ -126,6 +126,8 @@ class TokenMask:
             masks[tokens] = vocabulary.only([known[token] for token in tokens])
         self._masks = [masks[tokens] for tokens in reply_format.positions]
         self._end = vocabulary.only(vocabulary.end_ids)
+        self._ids = {tokens: torch.tensor([known[token] for token in tokens]) for tokens in masks}
+        self._format = reply_format
 
     def allowed(self, reply_ids: Sequence[int]) -> torch.Tensor:
         """Return the position's tokens, past the last position the end-of-turn tokens."""
@@ -134,6 +136,16 @@ class TokenMask:
     def is_complete(self, reply_ids: Sequence[int]) -> bool:
         """Whether every position is filled."""
         return len(reply_ids) >= len(self._masks)
+
+    def choice(self, reply_ids: Sequence[int]) -> tuple[torch.Tensor, float] | None:
+        """Return the position's ids in ascending order of what they stand for, and the quantile.
+
+        :returns: None where the likeliest token is to be taken
+        """
+        if self.is_complete(reply_ids) or not self._format.quantiles:
+            return None
+        place = len(reply_ids)
+        return self._ids[self._format.positions[place]], self._format.quantiles[place]
 
 
 class RegexMask:
@@ -206,6 +218,30 @@ class MaskedScores(LogitsProcessor):  # type: ignore[misc]
         allowed = self._mask.allowed(reply_ids).to(scores.device)
         finite = torch.nan_to_num(scores, nan=_LOWEST_SCORE, neginf=_LOWEST_SCORE)
         return finite.masked_fill(~allowed, float('-inf'))
+
+
+class QuantileScores(LogitsProcessor):  # type: ignore[misc]
+    """Leave of tokens for ascending numbers the one at a quantile of their distribution.
+
+    Comes behind :class:`MaskedScores`, for greedy decoding.
+    """
+
+    def __init__(self, mask: TokenMask, num_prompt_tokens: int) -> None:
+        self._mask = mask
+        self._num_prompt_tokens = num_prompt_tokens
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return scores ``(1, V)``, all but the chosen token's -inf."""
+        choice = self._mask.choice(input_ids[0, self._num_prompt_tokens :].tolist())
+        if choice is None:
+            return scores
+        ids, quantile = choice
+        shares = torch.softmax(scores[0, ids.to(scores.device)].double(), dim=0)
+        below = torch.searchsorted(shares.cumsum(0), quantile)
+        chosen = int(ids[min(int(below), len(ids) - 1)])
+        only = torch.full_like(scores, float('-inf'))
+        only[0, chosen] = 0.0
+        return only
 
 
 class TurnEnd(StoppingCriteria):  # type: ignore[misc]

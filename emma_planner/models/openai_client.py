@@ -197,6 +197,7 @@ class OpenAIChat:
         max_tokens: int,
         time_limit_s: float | None = None,
         reply_format: ReplyFormat | None = None,
+        again: bool = False,
     ) -> Reply:
         """Add a user turn and return the answer; after an error the turn is not kept.
 
@@ -204,9 +205,10 @@ class OpenAIChat:
             a server hands out no part of a reply
         """
         content: Any = text
-        if not self._messages:
+        before = self._messages[:-2] if again else self._messages
+        if not before:
             content = [*self._images, {'type': 'text', 'text': text}]
-        messages = [*self._messages, {'role': 'user', 'content': content}]
+        messages = [*before, {'role': 'user', 'content': content}]
         reply = self._model.complete(
             messages,
             seed=self._seed,

@@ -29,7 +29,9 @@ from emma_planner.models.checkpoints import UNTRAINED_KEY, Checkpoint, open_chec
 from emma_planner.models.decoding import (
     Mask,
     MaskedScores,
+    QuantileScores,
     SamplingNoise,
+    TokenMask,
     TurnEnd,
     Vocabulary,
 )
@@ -225,6 +227,7 @@ class TransformersChat:
         self._generator = torch.Generator().manual_seed(seed)
         self._cache = DynamicCache(config=owner.model.config.get_text_config())
         self._inputs: dict[str, Any] = {}
+        self._before: tuple[dict[str, Any], int] = ({}, 0)
         self._rope_deltas: Any = None
         self._question = ''
         self._is_broken = False
@@ -236,6 +239,7 @@ class TransformersChat:
         max_tokens: int,
         time_limit_s: float | None = None,
         reply_format: ReplyFormat | None = None,
+        again: bool = False,
     ) -> Reply:
         """Add a user turn and return the answer to it; see :class:`Chat`."""
         with self._owner.lock:
@@ -243,8 +247,11 @@ class TransformersChat:
             if self._is_broken:
                 raise ModelError('need a new conversation, got one that failed before')
             mask = self._owner.vocabulary.mask(reply_format)
-            is_first = not self._inputs
             with self._failing():
+                if again:
+                    self._forget_turn()
+                self._before = (self._inputs, self._cache.get_seq_length())
+                is_first = not self._inputs
                 inputs = self._first_turn(text) if is_first else self._next_turn(text)
                 num_prompt = inputs['input_ids'].shape[1]
                 deadline_s = None if time_limit_s is None else start_s + time_limit_s
@@ -262,6 +269,14 @@ class TransformersChat:
             encode_ms=1000.0 * encode_s,
             generate_ms=1000.0 * (now_s - start_s - encode_s),
         )
+
+    def _forget_turn(self) -> None:
+        """Go back to before the last question."""
+        self._inputs, num_read = self._before
+        if not num_read:
+            self._cache = DynamicCache(config=self._owner.model.config.get_text_config())
+        elif num_new := self._cache.get_seq_length() - num_read:
+            self._cache.crop(-num_new)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -305,6 +320,8 @@ class TransformersChat:
         if owner.temperature > 0:
             scores.append(SamplingNoise(owner.temperature, self._generator))
         scores.append(MaskedScores(mask, num_prompt))
+        if owner.temperature == 0 and isinstance(mask, TokenMask):
+            scores.append(QuantileScores(mask, num_prompt))
         # Qwen-VL models keep the last conversation's position offset on the module itself.
         holders = [module for module in owner.model.modules() if hasattr(module, 'rope_deltas')]
         for holder in holders:
@@ -364,7 +381,6 @@ class TransformersChat:
             if name.endswith(('token_type_ids', 'grid_thw'))
         }
         self._inputs = {'input_ids': sequence[:, :num_kept], **kept}
-        self._images, self._earlier = [], []
         return text_ids
 
     def _decode(self, ids: Sequence[int]) -> str:

@@ -51,6 +51,14 @@ class ActionCodec(Protocol):
         """Token budget that never cuts a well-formed reply, whatever the tokenizer."""
         ...
 
+    def leaning(self, speed: float, curvature: float) -> ReplyFormat | None:
+        """Return the format of a plan at other quantiles of what the model holds likely.
+
+        :param speed: quantile of each speed, 0.5 is the usual; ``curvature`` of each curvature
+        :returns: None where a plan cannot be asked for so
+        """
+        ...
+
     def instructions(self) -> str:
         """Return the part of the stage-2 prompt that says how to answer."""
         ...
@@ -124,6 +132,10 @@ class TextActions:
             'additionalProperties': False,
         }
 
+    def leaning(self, speed: float, curvature: float) -> ReplyFormat | None:
+        """Return None: the digits of a number have no order of their own."""
+        return None
+
     def instructions(self) -> str:
         """Return the answer's form in words, with the scale of each number."""
         return (
@@ -159,15 +171,27 @@ class TextActions:
 class ActionTokens:
     """Ten pairs of one speed token and one curvature token; 20 tokens a plan.
 
-    Only a model that was trained with these tokens has them.
+    Only a model that was trained with these tokens has them. Of each distribution the median is
+    taken, which has the least expected absolute error; the likeliest bin can be far from it.
     """
 
     is_taught = True
     speed_tokens = tuple(f'<speed_{k}>' for k in range(MAX_SPEED_TOKENS))
     curvature_tokens = tuple(f'<curvature_{k}>' for k in range(NUM_CURVATURE_TOKENS))
-    reply_format = TokenFormat(positions=(speed_tokens, curvature_tokens) * NUM_STEPS)
     max_tokens = 2 * NUM_STEPS + 1
     _TOKEN = re.compile(r'<(speed|curvature)_([0-9]{1,3})>')
+
+    @property
+    def reply_format(self) -> ReplyFormat:
+        """Ten pairs, each at the median."""
+        return self.leaning(0.5, 0.5)
+
+    def leaning(self, speed: float, curvature: float) -> ReplyFormat:
+        """Return the same pairs at other quantiles."""
+        return TokenFormat(
+            positions=(self.speed_tokens, self.curvature_tokens) * NUM_STEPS,
+            quantiles=(speed, curvature) * NUM_STEPS,
+        )
 
     def instructions(self) -> str:
         """Return the word that asks for the actions."""

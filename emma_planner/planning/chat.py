@@ -44,9 +44,15 @@ class TextFormat:
 
 @dataclass(frozen=True)
 class TokenFormat:
-    """A reply as special tokens: token k is one of ``positions[k]``, then the reply ends."""
+    """A reply as special tokens: token k is one of ``positions[k]``, then the reply ends.
+
+    :param quantiles: which token greedy decoding takes at each position: that at the quantile of
+        the distribution over the position's tokens, which stand for ascending numbers; none for
+        the likeliest
+    """
 
     positions: tuple[tuple[str, ...], ...]
+    quantiles: tuple[float, ...] = ()
 
 
 ReplyFormat = TextFormat | TokenFormat
@@ -81,6 +87,7 @@ class Chat(Protocol):
         max_tokens: int,
         time_limit_s: float | None = None,
         reply_format: ReplyFormat | None = None,
+        again: bool = False,
     ) -> Reply:
         """Add a user turn and return the model's answer to it.
 
@@ -88,6 +95,7 @@ class Chat(Protocol):
         :param max_tokens: budget of generated tokens
         :param time_limit_s: the reply ends with ``Stop.TIMEOUT`` after this long
         :param reply_format: enforced while decoding where the model can, else only asked for
+        :param again: the turn takes the place of the last one, which is forgotten
         :raises ModelError: no reply could be had
         """
         ...

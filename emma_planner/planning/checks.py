@@ -131,20 +131,33 @@ def longitudinal_motion(trajectory: Trajectory) -> str:
     return 'accelerate' if last > first else 'decelerate'
 
 
-def intent_agrees(intent: str, trajectory: Trajectory) -> bool | None:
-    """Whether the trajectory does what the intent says; None where it says nothing checkable.
+_LEFTNESS = {'left': 1, 'straight': 0, 'right': -1}
+_FASTNESS = {'accelerate': 1, 'keep': 0, 'decelerate': -1, 'stop': -1}
+
+
+def missed_intent(intent: str, trajectory: Trajectory) -> tuple[int, int] | None:
+    """How a trajectory would have to change to do what the intent says.
 
     Stopping counts as decelerating; the side of a lane change is no turn. A word about an object
-    on one side is read as a turn, so this is a diagnostic, not a reason to refuse a plan.
+    on one side is read as a turn, so this is no reason to refuse a plan.
+
+    :returns: 1 for faster, -1 for slower, 0 for as it is; 1 for more to the left, -1 to the right;
+        None where the intent says nothing checkable
     """
-    verdicts, turns = [], _BESIDE.sub('', intent)
+    turns = _BESIDE.sub('', intent)
     lateral = [name for name, pattern in _LATERAL.items() if pattern.search(turns)]
-    if len(lateral) == 1:
-        verdicts.append(lateral[0] == lateral_motion(trajectory))
     longitudinal = [name for name, pattern in _LONGITUDINAL.items() if pattern.search(intent)]
+    faster, lefter = 0, 0
     if len(longitudinal) == 1:
         does = longitudinal_motion(trajectory)
-        verdicts.append(
-            longitudinal[0] == does or {longitudinal[0], does} == {'stop', 'decelerate'}
-        )
-    return all(verdicts) if verdicts else None
+        faster = int(np.sign(_FASTNESS[longitudinal[0]] - _FASTNESS[does]))
+    if len(lateral) == 1:
+        lefter = int(np.sign(_LEFTNESS[lateral[0]] - _LEFTNESS[lateral_motion(trajectory)]))
+    is_checkable = 1 in (len(longitudinal), len(lateral))
+    return (faster, lefter) if is_checkable else None
+
+
+def intent_agrees(intent: str, trajectory: Trajectory) -> bool | None:
+    """Whether the trajectory does what the intent says; None where it says nothing checkable."""
+    missed = missed_intent(intent, trajectory)
+    return None if missed is None else missed == (0, 0)

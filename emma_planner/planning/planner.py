@@ -15,18 +15,21 @@ import numpy as np
 
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec, ActionTokens, TextActions
-from emma_planner.planning.chat import Chat, ChatModel, ModelError, Reply, Stop
+from emma_planner.planning.chat import Chat, ChatModel, ModelError, Reply
 from emma_planner.planning.checks import (
     PlanCheckError,
     PlausibilityLimits,
     check_echo,
     check_plausible,
+    intent_agrees,
+    missed_intent,
 )
 from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import PlanParseError, parse_reasoning
 from emma_planner.planning.ranking import DEFAULT, Ranker
 from emma_planner.planning.statements import read
+from emma_planner.planning.turns import Turns
 from emma_planner.planning.types import (
     DT_S,
     ByteArray,
@@ -38,10 +41,12 @@ from emma_planner.planning.types import (
     PlannerInput,
     PlanningError,
     Reason,
-    Reasoning,
     TokenCounts,
     Trajectory,
 )
+
+LEANS = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""How far from the median each further try of a plan takes its tokens, as a quantile."""
 
 
 class Planner(Protocol):
@@ -95,6 +100,7 @@ class EmmaOptions:
     limits: PlausibilityLimits = field(default_factory=PlausibilityLimits)
     num_samples: int = 1
     ranker: Ranker = DEFAULT
+    intent_tries: int = 4
 
 
 def choose_codec(model: ChatModel, action_format: str, plan_step_s: float = DT_S) -> ActionCodec:
@@ -179,7 +185,7 @@ class EmmaPlanner:
         self, planner_input: PlannerInput, time_limit_s: float | None, number: int
     ) -> Plan:
         """Hold one conversation: reason, plan, parse, integrate, check."""
-        turns = _Turns(self._clock, time_limit_s, self._options.use_reasoning)
+        turns = Turns(self._clock, time_limit_s, self._options.use_reasoning)
         trajectory, reason, detail = None, None, ''
         try:
             frames = planner_input.frames if self._options.told.images else ()
@@ -189,9 +195,9 @@ class EmmaPlanner:
                 seed=self._seed_of(planner_input.stamp_ns, number),
             )
             reply = self._converse(chat, planner_input, turns)
-            speeds, curvatures = self._codec.decode(reply.text)
-            trajectory = _trajectory(speeds, curvatures)
+            trajectory = _trajectory(*self._codec.decode(reply.text))
             self._check(trajectory, planner_input.history)
+            trajectory = self._as_intended(chat, turns, trajectory, planner_input.history)
         except PlanParseError as err:
             # the budget that cut the reply, not the cut reply, is why it does not parse
             reason = Reason.LENGTH if turns.was_cut() else err.reason
@@ -207,10 +213,10 @@ class EmmaPlanner:
             latency=turns.latency(),
             tokens=turns.tokens(),
             prompts=tuple(turns.prompts),
-            replies=tuple(reply.text for reply in turns.replies),
+            replies=tuple(turns.answers),
         )
 
-    def _converse(self, chat: Chat, planner_input: PlannerInput, turns: _Turns) -> Reply:
+    def _converse(self, chat: Chat, planner_input: PlannerInput, turns: Turns) -> Reply:
         if self._options.use_reasoning:
             prompt = prompts.reason_prompt(planner_input, self._codec, self._options.told)
             reply = turns.ask(chat, prompt, max_tokens=self._options.reason_tokens)
@@ -228,6 +234,37 @@ class EmmaPlanner:
             reply_format=self._codec.reply_format,
         )
 
+    def _as_intended(
+        self, chat: Chat, turns: Turns, first: Trajectory, history: EgoHistory
+    ) -> Trajectory:
+        """Have a plan that does not do what its intent says written again, leaning towards it.
+
+        Each try takes other quantiles of what the model holds likely, a little farther from the
+        median. The first plan stays where none of them agrees, or there is no time.
+        """
+        intent, trajectory = turns.reasoning.intent, first
+        faster, lefter = 0, 0
+        for _ in range(self._options.intent_tries):
+            missed = missed_intent(intent, trajectory)
+            if missed is None or missed == (0, 0):
+                break
+            faster, lefter = faster + missed[0], lefter + missed[1]
+            reply_format = self._codec.leaning(_quantile(faster), _quantile(lefter))
+            if reply_format is None or not turns.has_time_again():
+                break
+            try:
+                reply = turns.ask_again(
+                    chat, max_tokens=self._codec.max_tokens, reply_format=reply_format
+                )
+                trajectory = _trajectory(*self._codec.decode(reply.text))
+                self._check(trajectory, history)
+            except PlanningError:
+                break
+            if intent_agrees(intent, trajectory):
+                turns.answers[-1] = reply.text
+                return trajectory
+        return first
+
     def _check(self, trajectory: Trajectory, history: EgoHistory) -> None:
         # an echo first: after braking or accelerating it is implausible too, but that says less
         written = self._codec.encode(history.speeds_mps, history.curvatures_1pm)
@@ -239,74 +276,14 @@ class EmmaPlanner:
         return (self._options.seed * 1_000_003 + stamp_ns + number) % 2**31
 
 
+def _quantile(steps: int) -> float:
+    """Return the quantile that many tries above the median, below it for a negative number."""
+    return 0.5 + float(np.sign(steps)) * LEANS[min(abs(steps), len(LEANS) - 1)]
+
+
 def _trajectory(speeds_mps: FloatArray, curvatures_1pm: FloatArray) -> Trajectory:
     with np.errstate(over='ignore', invalid='ignore'):
         poses = integrate(speeds_mps, curvatures_1pm)
     if not np.isfinite(poses).all():
         raise PlanCheckError(Reason.IMPLAUSIBLE, 'need a finite path, got numbers that overflow')
     return Trajectory(speeds_mps, curvatures_1pm, poses)
-
-
-class _Turns:
-    """What was asked and answered in one conversation, within one time limit."""
-
-    def __init__(
-        self, clock: Callable[[], float], time_limit_s: float | None, use_reasoning: bool
-    ) -> None:
-        self._clock = clock
-        self._start = clock()
-        self._time_limit_s = time_limit_s
-        self._num_reason_turns = int(use_reasoning)
-        self.prompts: list[str] = []
-        self.replies: list[Reply] = []
-        self.reasoning = Reasoning()
-
-    def ask(self, chat: Chat, prompt: str, **how: Any) -> Reply:
-        limit_s = self._left_s()
-        if limit_s is not None and limit_s <= 0.0:
-            raise self._timeout()
-        self.prompts.append(prompt)
-        reply = chat.ask(prompt, time_limit_s=limit_s, **how)
-        self.replies.append(reply)
-        left_s = self._left_s()
-        if reply.stop is Stop.TIMEOUT or (left_s is not None and left_s < 0.0):
-            raise self._timeout()
-        return reply
-
-    def was_cut(self) -> bool:
-        return self.replies[-1].stop is Stop.LENGTH
-
-    def latency(self) -> Latency:
-        reason, plan = (
-            sum(reply.generate_ms for reply in replies)
-            for replies in (
-                self.replies[: self._num_reason_turns],
-                self.replies[self._num_reason_turns :],
-            )
-        )
-        return Latency(
-            encode_ms=sum(reply.encode_ms for reply in self.replies),
-            reason_ms=reason,
-            plan_ms=plan,
-            total_ms=self._elapsed_s() * 1e3,
-        )
-
-    def tokens(self) -> TokenCounts:
-        return TokenCounts(
-            prompt=self.replies[-1].prompt_tokens if self.replies else 0,
-            generated=sum(reply.generated_tokens for reply in self.replies),
-        )
-
-    def _elapsed_s(self) -> float:
-        return self._clock() - self._start
-
-    def _left_s(self) -> float | None:
-        return None if self._time_limit_s is None else self._time_limit_s - self._elapsed_s()
-
-    def _timeout(self) -> PlanningError:
-        limit = 'the time limit' if self._time_limit_s is None else f'{self._time_limit_s:g} s'
-        return PlanningError(
-            Reason.TIMEOUT,
-            f'need a plan within {limit}, got {self.tokens().generated} tokens '
-            f'in {self._elapsed_s():.2f} s',
-        )

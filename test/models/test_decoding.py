@@ -15,7 +15,12 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('transformers')
 pytest.importorskip('llguidance')
 
-from emma_planner.models.decoding import MaskedScores, SamplingNoise, TurnEnd  # noqa: E402
+from emma_planner.models.decoding import (  # noqa: E402
+    MaskedScores,
+    QuantileScores,
+    SamplingNoise,
+    TurnEnd,
+)
 
 CODECS = [TextActions(), ActionTokens()]
 
@@ -200,3 +205,67 @@ def test_a_reply_complete_at_its_deadline_is_complete():
     assert end.stop(ended=False) is Stop.END
     assert end(torch.zeros((1, 5), dtype=torch.long), None).tolist() == [True]
     assert end.stop(ended=False) is Stop.TIMEOUT
+
+
+class Ordered:
+    """Chooses among five tokens that are not in the order of their ids."""
+
+    ids = torch.tensor([7, 2, 9, 4, 0])
+
+    def __init__(self, quantile) -> None:
+        self.quantile = quantile
+
+    def choice(self, reply_ids):
+        return None if reply_ids else (self.ids, self.quantile)
+
+
+@pytest.mark.parametrize('quantile', [0.0, 0.1, 0.5, 0.8, 0.999999, 1.0])
+def test_the_token_at_a_quantile_has_as_much_below_it(quantile):
+    scores = 3.0 * torch.randn((200, 1, 12), generator=torch.Generator().manual_seed(0))
+    prompt = torch.zeros((1, 4), dtype=torch.long)
+    for each in scores:
+        chosen = QuantileScores(Ordered(quantile), 4)(prompt, each)
+        assert torch.isfinite(chosen).sum() == 1
+        place = Ordered.ids.tolist().index(chosen.argmax().item())
+        shares = torch.softmax(each[0, Ordered.ids].double(), dim=0)
+        below = shares[:place].sum().item()
+        assert below <= quantile + 1e-9
+        assert below + shares[place].item() >= quantile - 1e-9
+
+
+def test_the_median_is_not_the_likeliest_where_that_is_at_an_edge():
+    scores = torch.full((1, 12), -math.inf)
+    scores[0, Ordered.ids] = torch.log(torch.tensor([0.3, 0.1, 0.15, 0.25, 0.2]))
+    chosen = QuantileScores(Ordered(0.5), 4)(torch.zeros((1, 4), dtype=torch.long), scores)
+    assert chosen.argmax().item() == Ordered.ids[2]
+
+
+def test_behind_the_last_position_no_token_is_chosen_by_its_place():
+    scores = torch.randn((1, 12))
+    after = torch.zeros((1, 5), dtype=torch.long)
+    assert QuantileScores(Ordered(0.5), 4)(after, scores) is scores
+
+
+def test_other_quantiles_write_faster_and_slower_plans(load_checkpoint, frame):
+    codec = ActionTokens()
+    model = load_checkpoint()
+    first = {}
+    for quantile in (0.02, 0.5, 0.98):
+        reply_format = codec.leaning(quantile, 0.5)
+        reply = model.start([frame]).ask('Plan.', max_tokens=21, reply_format=reply_format)
+        assert_plan(codec, reply)
+        first[quantile] = codec.decode(reply.text)[0][0]
+    assert first[0.02] < first[0.5] < first[0.98]
+
+
+def test_sampling_does_not_take_the_median(load_checkpoint, frame, monkeypatch):
+    codec = ActionTokens()
+    model = load_checkpoint()
+    monkeypatch.setattr(model, 'temperature', 1.0)
+    replies = {
+        model.start([frame], seed=seed)
+        .ask('Plan.', max_tokens=21, reply_format=codec.reply_format)
+        .text
+        for seed in range(3)
+    }
+    assert len(replies) == 3

@@ -409,3 +409,17 @@ def test_transformers_server_refuses_another_model(transformers_server: tuple[st
     chat = OpenAIModel(transformers_server[0], 'other').start([make_frame()])
     with pytest.raises(ModelError, match=r'400 .*pinned to'):
         chat.ask('?', max_tokens=4)
+
+
+def test_a_turn_again_takes_the_place_of_the_last() -> None:
+    with ScriptedServer(*(Answer(completion(text)) for text in 'abcd')) as server:
+        chat = start(server)
+        chat.ask('one', max_tokens=5)
+        chat.ask('uno', max_tokens=5, again=True)
+        chat.ask('two', max_tokens=5)
+        chat.ask('due', max_tokens=5, again=True)
+    first, again, *_, last = (request.json['messages'] for request in server.asked)
+    assert [part['type'] for part in again[0]['content']] == ['image_url', 'text']
+    assert (len(first), len(again)) == (1, 1)
+    assert again[0]['content'][1]['text'] == 'uno'
+    assert [message['content'] for message in last[1:]] == ['b', 'due']

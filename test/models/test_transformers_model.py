@@ -293,3 +293,18 @@ def test_failure_inside_the_model_is_a_model_error(load_checkpoint, frame, monke
     with pytest.raises(ModelError, match='need a new conversation'):
         chat.ask(REASON, max_tokens=4)
     assert model.start([frame]).ask(REASON, max_tokens=4).text
+
+
+def test_a_turn_again_takes_the_place_of_the_last(load_checkpoint, architecture, frame):
+    model = load_checkpoint(architecture)
+    straight, turned = model.start([frame]), model.start([frame])
+    turned.ask('Something else.', max_tokens=7)
+    for chat in (straight, turned):
+        first = chat.ask(REASON, max_tokens=8, again=chat is turned)
+        if chat is turned:
+            chat.ask('Another question.', max_tokens=5)
+        second = chat.ask(PLAN, max_tokens=6, again=chat is turned)
+        third = chat.ask('And then?', max_tokens=4)
+        if chat is straight:
+            expected = (first.text, second.text, third.text, third.prompt_tokens)
+    assert (first.text, second.text, third.text, third.prompt_tokens) == expected

@@ -278,3 +278,19 @@ def test_a_longer_step_is_held_and_written_as_the_mean_of_what_it_holds_for(step
 def test_a_step_that_does_not_fill_the_horizon_is_refused(step_s):
     with pytest.raises(ValueError, match=rf'need a step of 0\.5, 1, 2\.5 s, got {step_s:g} s'):
         TextActions(step_s)
+
+
+def test_tokens_stand_for_ascending_numbers_and_lean_where_they_are_told():
+    reply_format = TOKENS.leaning(0.9, 0.3)
+    assert reply_format.positions == TOKENS.reply_format.positions
+    assert reply_format.quantiles == (0.9, 0.3) * 10
+    assert TOKENS.reply_format.quantiles == (0.5, 0.5) * 10
+    speeds, curvatures = reply_format.positions[:2]
+    for tokens, other, column in ((speeds, curvatures[0], 0), (curvatures, speeds[0], 1)):
+        pairs = [token + other if column == 0 else other + token for token in tokens]
+        values = [TOKENS.decode(pair * 10)[column][0] for pair in pairs]
+        assert (np.diff(values) > 0.0).all()
+
+
+def test_text_does_not_lean():
+    assert TEXT.leaning(0.9, 0.5) is None

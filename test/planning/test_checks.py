@@ -13,6 +13,7 @@ from emma_planner.planning.checks import (
     intent_agrees,
     lateral_motion,
     longitudinal_motion,
+    missed_intent,
 )
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.types import Reason, Trajectory
@@ -149,4 +150,29 @@ BRAKE, STOP = _trajectory(np.linspace(8.0, 4.0, 10)), _trajectory(np.linspace(8.
     ],
 )
 def test_intent_agrees_when_the_trajectory_does_what_it_says(intent, trajectory, agrees):
+    assert intent_agrees(intent, trajectory) is agrees
+
+
+@pytest.mark.parametrize(
+    ('intent', 'trajectory', 'missed'),
+    [
+        ('go straight, keep speed', _trajectory(), (0, 0)),
+        ('steer left, keep speed', _trajectory(), (0, 1)),
+        ('steer right, accelerate', _trajectory(), (1, -1)),
+        ('go straight, keep speed', _trajectory(8.0, 0.02), (0, -1)),
+        ('go straight, keep speed', _trajectory(8.0, -0.02), (0, 1)),
+        ('steer right', _trajectory(8.0, 0.02), (0, -1)),
+        ('decelerate', _trajectory(np.linspace(8.0, 12.0, 10)), (-1, 0)),
+        ('keep speed', _trajectory(np.linspace(8.0, 12.0, 10)), (-1, 0)),
+        ('keep speed', _trajectory(np.linspace(8.0, 0.0, 10)), (1, 0)),
+        ('accelerate', _trajectory(np.linspace(8.0, 0.0, 10)), (1, 0)),
+        ('stop', _trajectory(np.linspace(8.0, 4.0, 10)), (0, 0)),
+        ('decelerate', _trajectory(np.linspace(8.0, 0.0, 10)), (0, 0)),
+        ('stop', _trajectory(), (-1, 0)),
+        ('enjoy the view', _trajectory(), None),
+    ],
+)
+def test_what_a_trajectory_misses_of_its_intent(intent, trajectory, missed):
+    assert missed_intent(intent, trajectory) == missed
+    agrees = None if missed is None else missed == (0, 0)
     assert intent_agrees(intent, trajectory) is agrees

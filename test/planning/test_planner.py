@@ -65,7 +65,7 @@ class ScriptedModel:
     def has_tokens(self, tokens) -> bool:
         return self.tokens
 
-    def ask(self, text, *, max_tokens, time_limit_s=None, reply_format=None) -> Reply:
+    def ask(self, text, *, max_tokens, time_limit_s=None, reply_format=None, again=False) -> Reply:
         index = len(self.asked)
         self.asked.append(
             {
@@ -73,6 +73,7 @@ class ScriptedModel:
                 'max_tokens': max_tokens,
                 'time_limit_s': time_limit_s,
                 'reply_format': reply_format,
+                'again': again,
             }
         )
         answer = self.answers[index]
@@ -395,3 +396,78 @@ def test_no_further_plan_is_begun_when_time_is_up(make_input):
 def test_one_sample_is_the_plan_as_it_was(make_input):
     one = _planner(ScriptedModel([THOUGHT, FAST]), num_samples=1).plan(make_input())
     assert one.replies[1] == FAST
+
+
+TOKENS = ActionTokens()
+SLOWER = 'Scene: road\nObjects: none\nIntent: go straight, decelerate'
+
+
+def _written(first, last, curvature=0.0):
+    return TOKENS.encode(np.linspace(first, last, 10), np.full(10, curvature))
+
+
+KEEPS, SLOWS, TURNS = _written(8.0, 8.0), _written(8.0, 5.0), _written(8.0, 5.0, 0.03)
+
+
+def _plan_of(answers, make_input, time_limit_s=None, **options):
+    model = ScriptedModel(answers, seconds=0.1)
+    plan = _planner(model, codec=TOKENS, **options).plan(make_input(speeds=8.0), time_limit_s)
+    return plan, model
+
+
+def test_a_plan_that_does_what_its_intent_says_is_asked_for_once(make_input):
+    plan, model = _plan_of([SLOWER, SLOWS], make_input)
+    assert plan.valid
+    assert [asked['again'] for asked in model.asked] == [False, False]
+    assert model.asked[1]['reply_format'].quantiles == (0.5, 0.5) * 10
+
+
+def test_a_plan_that_does_not_do_what_its_intent_says_is_asked_for_again(make_input):
+    plan, model = _plan_of([SLOWER, KEEPS, TURNS, SLOWS], make_input)
+    assert plan.valid
+    assert plan.trajectory.speeds_mps[-1] == pytest.approx(5.0, abs=0.1)
+    assert plan.replies == (SLOWER, SLOWS)
+    assert len(plan.prompts) == 2
+    assert plan.tokens.generated == 10 + 11 + 12 + 13
+    assert plan.latency.plan_ms == pytest.approx(31.0 + 32.0 + 33.0)
+    _, first, second, third = model.asked
+    assert (first['again'], second['again'], third['again']) == (False, True, True)
+    assert second['text'] == third['text'] == first['text']
+    (slower, straight), (faster, righter) = (
+        asked['reply_format'].quantiles[:2] for asked in (second, third)
+    )
+    assert slower < straight == 0.5
+    assert faster == slower
+    assert righter < 0.5
+
+
+def test_each_try_leans_farther(make_input):
+    plan, model = _plan_of([SLOWER] + [KEEPS] * 5, make_input, intent_tries=4)
+    quantiles = [asked['reply_format'].quantiles[0] for asked in model.asked[1:]]
+    assert quantiles == sorted(set(quantiles), reverse=True)
+    assert len(quantiles) == 5
+    assert quantiles[-1] > 0.0
+    assert plan.replies == (SLOWER, KEEPS)
+
+
+@pytest.mark.parametrize('broken', ['no', _written(30.0, 38.0), ModelError('lost')])
+def test_a_try_that_fails_leaves_the_first_plan(make_input, broken):
+    plan, model = _plan_of([SLOWER, KEEPS, broken], make_input)
+    assert plan.valid
+    assert plan.replies == (SLOWER, KEEPS)
+    assert len(model.asked) == 3
+
+
+def test_without_tries_or_time_the_first_plan_is_driven(make_input):
+    for options in ({'intent_tries': 0}, {'time_limit_s': 0.25}):
+        plan, model = _plan_of([SLOWER, KEEPS, SLOWS], make_input, **options)
+        assert plan.valid
+        assert plan.replies == (SLOWER, KEEPS)
+        assert len(model.asked) == 2
+
+
+def test_a_plan_in_words_is_asked_for_once_whatever_its_intent(make_input):
+    model = ScriptedModel([SLOWER, PLAN])
+    plan = _planner(model).plan(make_input(speeds=8.0))
+    assert plan.valid
+    assert len(model.asked) == 2
