@@ -81,7 +81,7 @@ class Vocabulary:
             self.tokenizer, n_vocab=self.num_logits, eos_token=list(self.end_ids)
         )
 
-    def only(self, ids: Sequence[int]) -> torch.Tensor:
+    def only(self, ids: Sequence[int] | torch.Tensor) -> torch.Tensor:
         """Return ``(V,)`` bool, True at ``ids``."""
         allowed = torch.zeros(self.num_logits, dtype=torch.bool)
         allowed[torch.as_tensor(ids, dtype=torch.long)] = True
@@ -112,9 +112,9 @@ class TokenMask:
 
     def __init__(self, vocabulary: Vocabulary, reply_format: TokenFormat) -> None:
         known = vocabulary.tokenizer.get_vocab()
-        masks: dict[tuple[str, ...], torch.Tensor] = {}
+        ids: dict[tuple[str, ...], torch.Tensor] = {}
         for tokens in reply_format.positions:
-            if tokens in masks:
+            if tokens in ids:
                 continue
             missing = [token for token in tokens if token not in known]
             if missing or not tokens:
@@ -123,11 +123,12 @@ class TokenMask:
                     f'{len(tokens) - len(missing)}; missing {", ".join(missing[:3])}: '
                     "choose action_format 'text' for this model"
                 )
-            masks[tokens] = vocabulary.only([known[token] for token in tokens])
+            ids[tokens] = torch.tensor([known[token] for token in tokens])
+        masks = {tokens: vocabulary.only(of_tokens) for tokens, of_tokens in ids.items()}
         self._masks = [masks[tokens] for tokens in reply_format.positions]
+        self._ids = [ids[tokens] for tokens in reply_format.positions]
+        self._quantiles = reply_format.quantiles
         self._end = vocabulary.only(vocabulary.end_ids)
-        self._ids = {tokens: torch.tensor([known[token] for token in tokens]) for tokens in masks}
-        self._format = reply_format
 
     def allowed(self, reply_ids: Sequence[int]) -> torch.Tensor:
         """Return the position's tokens, past the last position the end-of-turn tokens."""
@@ -142,10 +143,9 @@ class TokenMask:
 
         :returns: None where the likeliest token is to be taken
         """
-        if self.is_complete(reply_ids) or not self._format.quantiles:
+        if self.is_complete(reply_ids) or not self._quantiles:
             return None
-        place = len(reply_ids)
-        return self._ids[self._format.positions[place]], self._format.quantiles[place]
+        return self._ids[len(reply_ids)], self._quantiles[len(reply_ids)]
 
 
 class RegexMask:

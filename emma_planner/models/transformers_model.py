@@ -225,7 +225,7 @@ class TransformersChat:
         self._images = images
         self._earlier = earlier
         self._generator = torch.Generator().manual_seed(seed)
-        self._cache = DynamicCache(config=owner.model.config.get_text_config())
+        self._cache = self._new_cache()
         self._inputs: dict[str, Any] = {}
         self._before: tuple[dict[str, Any], int] = ({}, 0)
         self._rope_deltas: Any = None
@@ -270,11 +270,14 @@ class TransformersChat:
             generate_ms=1000.0 * (now_s - start_s - encode_s),
         )
 
+    def _new_cache(self) -> DynamicCache:
+        return DynamicCache(config=self._owner.model.config.get_text_config())
+
     def _forget_turn(self) -> None:
         """Go back to before the last question."""
         self._inputs, num_read = self._before
         if not num_read:
-            self._cache = DynamicCache(config=self._owner.model.config.get_text_config())
+            self._cache = self._new_cache()
         elif num_new := self._cache.get_seq_length() - num_read:
             self._cache.crop(-num_new)
 

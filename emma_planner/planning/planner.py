@@ -21,7 +21,6 @@ from emma_planner.planning.checks import (
     PlausibilityLimits,
     check_echo,
     check_plausible,
-    intent_agrees,
     missed_intent,
 )
 from emma_planner.planning.inputs import Snapshot
@@ -242,10 +241,9 @@ class EmmaPlanner:
         Each try takes other quantiles of what the model holds likely, a little farther from the
         median. The first plan stays where none of them agrees, or there is no time.
         """
-        intent, trajectory = turns.reasoning.intent, first
+        missed = missed_intent(turns.reasoning.intent, first)
         faster, lefter = 0, 0
         for _ in range(self._options.intent_tries):
-            missed = missed_intent(intent, trajectory)
             if missed is None or missed == (0, 0):
                 break
             faster, lefter = faster + missed[0], lefter + missed[1]
@@ -260,7 +258,8 @@ class EmmaPlanner:
                 self._check(trajectory, history)
             except PlanningError:
                 break
-            if intent_agrees(intent, trajectory):
+            missed = missed_intent(turns.reasoning.intent, trajectory)
+            if missed == (0, 0):
                 turns.answers[-1] = reply.text
                 return trajectory
         return first
