@@ -49,16 +49,17 @@ def _noise(known: Rgb, rng: np.random.Generator) -> Rgb:
     """Coloured noise of many octaves around any colour."""
     height, width = known.shape[:2]
     slope = rng.uniform(0.5, 1.5)
-    total = np.zeros((height, width, 3), dtype=np.float32)
+    # its finest octave is coarser than half the size, to which it is drawn
+    total = np.zeros((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
     for octave in range(OCTAVES):
         rows = 2 ** (octave + 1)
         coarse = rng.standard_normal((rows, 2 * rows, 3), dtype=np.float32)
-        finer = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+        finer = cv2.resize(coarse, total.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         total += finer * np.float32(2.0 ** (-slope * octave))
     grey = total.mean(axis=2, keepdims=True)
     total = grey + (total - grey) * np.float32(rng.uniform(0.0, 1.0))
-    rgb = _colour(rng) + rng.uniform(5.0, 60.0) * total
-    return np.asarray(np.clip(rgb, 0.0, 255.0).astype(np.uint8))
+    rgb = np.clip(_colour(rng) + rng.uniform(5.0, 60.0) * total, 0.0, 255.0).astype(np.uint8)
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _colour(rng: np.random.Generator) -> NDArray[np.float64]:

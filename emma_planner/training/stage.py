@@ -19,7 +19,7 @@ from emma_planner.training.objectives import (
     contrastive_loss,
     conversation_loss,
 )
-from emma_planner.training.train_config import PERCEPTION, TrainConfig
+from emma_planner.training.train_config import PERCEPTION, TrainConfig, TrainError
 
 FIRST_SCALE = 2.66
 """A temperature of 0.07."""
@@ -30,6 +30,7 @@ def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersMod
     """Load the checkpoint that a stage begins with; return it with whoever plans with it.
 
     :raises ModelError: it cannot be loaded
+    :raises TrainError: its text model cannot be computed as is asked
     """
     checkpoint = open_checkpoint(config.model, device=device, dtype='float32')
     model, processor = checkpoint.model, checkpoint.processor
@@ -37,12 +38,32 @@ def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersMod
         model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
     else:
         add_action_tokens(model, processor.tokenizer)
+    _hasten(model, config)
     owner = TransformersModel(checkpoint, config.model, decoding='plain')
     stage = Stage(model, config, processor.tokenizer)
     head = Path(config.model).with_name(HEAD)
     if stage.head is not None and head.exists():
         stage.head.load_state_dict(torch.load(head, weights_only=True))
     return stage, owner
+
+
+def _hasten(model: Any, config: TrainConfig) -> None:
+    """Have the text model computed in another way, to the same.
+
+    :raises TrainError: no such way
+    """
+    text = model.get_decoder()
+    if config.attn_implementation:
+        try:
+            text.set_attn_implementation(config.attn_implementation)
+        except (ValueError, ImportError) as err:
+            raise TrainError(
+                f'attn_implementation: need one that transformers has here, '
+                f'got {config.attn_implementation!r}: {str(err).splitlines()[0]}'
+            ) from err
+    if config.torch_compile:
+        for layer in text.layers:
+            layer.compile(dynamic=True)
 
 
 class Stage(nn.Module):  # type: ignore[misc]

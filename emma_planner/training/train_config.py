@@ -54,6 +54,9 @@ class TrainConfig:
     :param validate_every: steps between validations; the last step is one
     :param validated: examples that are planned each time
     :param save_every: steps between states to go on from
+    :param attn_implementation: of the text model, as transformers names it; '' for its own choice.
+        On a CPU in bfloat16 ``eager`` is quicker to learn with
+    :param torch_compile: the layers of the text model are compiled, which takes a minute
     """
 
     stage: str
@@ -86,6 +89,8 @@ class TrainConfig:
     log_every: int = 25
     num_workers: int = 0
     mixed_precision: str = 'no'
+    attn_implementation: str = ''
+    torch_compile: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

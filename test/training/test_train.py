@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +144,32 @@ def test_half_precision_learns_the_same_task(start, tmp_path):
     assert losses[-1] < 0.8 * losses[0]
     kinds = {value.dtype for value in _weights(folder).values()}
     assert kinds == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    'how',
+    [
+        {'attn_implementation': 'eager'},
+        pytest.param(
+            {'torch_compile': True},
+            marks=pytest.mark.skipif(shutil.which('g++') is None, reason='needs a compiler'),
+        ),
+    ],
+)
+def test_a_text_model_computed_in_another_way_learns_the_same(start, tmp_path, how):
+    losses = {}
+    for name, changes in {'plain': {}, 'other': how}.items():
+        told = losses.setdefault(name, [])
+        config = _config(start, tmp_path / name, log_every=1, **changes)
+        folder = train(config, lambda step, values, told=told: told.append(values['loss']))
+    assert losses['other'] == pytest.approx(losses['plain'], rel=2e-3)
+    assert set(_weights(folder)) == set(_weights(start / 'model'))  # no name says how
+    assert '_attn_implementation' not in (folder / 'config.json').read_text()
+
+
+def test_an_attention_that_is_not_there_is_refused(start, tmp_path):
+    with pytest.raises(TrainError, match=r"attn_implementation: need .*, got 'quick'"):
+        train(_config(start, tmp_path / 'run', attn_implementation='quick'))
 
 
 def _torchrun(config: TrainConfig, path: Path) -> subprocess.Popen[str]:

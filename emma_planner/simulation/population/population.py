@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from emma_planner.planning.kinematics import wrap_angle
-from emma_planner.planning.types import Pose
+from emma_planner.planning.types import FloatArray, Pose
 from emma_planner.simulation.observation import Actor, Light, Route, VehicleShape
 from emma_planner.simulation.population.cars import Car, EgoMotion
 from emma_planner.simulation.population.obstacles import Obstacle, place_obstacles
 from emma_planner.simulation.population.pedestrians import Pedestrian, Pedestrians
 from emma_planner.simulation.population.signals import SignalHead, TrafficSignals
 from emma_planner.simulation.population.traffic import Traffic
+from emma_planner.simulation.roads.polyline import project
 from emma_planner.simulation.roads.road_graph import RoadGraph, RoadId
 from emma_planner.simulation.roads.route import LaneStep
 from emma_planner.simulation.scenario import Scenario
@@ -108,19 +109,22 @@ class Population:
         """Roads with somebody near their end."""
         users = [ego, *(car.pose for car in self.cars)]
         places = np.array([[pose.x_m, pose.y_m] for pose in users])
+        yaw_rad = np.array([pose.yaw_rad for pose in users])
         roads = []
         for head in self._signals.heads:
             lane = self._place.graph.roads[head.road][0]
             end = lane.points[-1]
             near = np.hypot(*(places - end).T) < DEMAND_M
-            if any(self._drives_on(head.road, users[k]) for k in np.flatnonzero(near)):
+            if near.any() and self._drive_on(head.road, places[near], yaw_rad[near]):
                 roads.append(head.road)
         return tuple(dict.fromkeys(roads))
 
-    def _drives_on(self, road: RoadId, pose: Pose) -> bool:
+    def _drive_on(self, road: RoadId, places: FloatArray, yaw_rad: FloatArray) -> bool:
+        """Whether anybody at these places drives on a road."""
         for lane in self._place.graph.roads[road]:
-            s, offset = lane.locate(pose.x_m, pose.y_m)
-            turned = abs(wrap_angle(lane.place(s)[2] - pose.yaw_rad))
-            if 0.0 < s < lane.length_m and abs(offset) < lane.width_m / 2 and turned < np.pi / 4:
+            s, offset = project(lane.points, lane.s_m, places)
+            turned = np.abs(wrap_angle(np.interp(s, lane.s_m, lane.yaw_rad) - yaw_rad))
+            is_inside = (s > 0.0) & (s < lane.length_m) & (np.abs(offset) < lane.width_m / 2)
+            if (is_inside & (turned < np.pi / 4)).any():
                 return True
         return False

@@ -46,7 +46,7 @@ class Segments:
 
     def __init__(self, *lines: FloatArray) -> None:
         self.start = np.concatenate([line[:-1] for line in lines])
-        self.step = np.concatenate([np.diff(line, axis=0) for line in lines])
+        self.step = np.concatenate([line[1:] - line[:-1] for line in lines])
         self.squared = (self.step**2).sum(axis=1)
 
     def among(self, chosen: NDArray[np.bool_]) -> Segments:
@@ -65,10 +65,12 @@ class Segments:
         :param places: ``(..., 2)`` x, y [m]
         :returns: distances [m] and parts 0 ... 1 of the segments, ``(..., S)`` each
         """
-        apart = places[..., None, :] - self.start
-        part = np.clip((apart * self.step).sum(axis=-1) / self.squared, 0.0, 1.0)
-        away = apart - part[..., None] * self.step
-        return np.hypot(away[..., 0], away[..., 1]), part
+        (along_x, along_y), (start_x, start_y) = self.step.T, self.start.T
+        apart_x = places[..., None, 0] - start_x
+        apart_y = places[..., None, 1] - start_y
+        part = (apart_x * along_x + apart_y * along_y) / self.squared
+        part = np.minimum(np.maximum(part, 0.0), 1.0)
+        return np.hypot(apart_x - part * along_x, apart_y - part * along_y), part
 
     def sides(self, places: FloatArray) -> FloatArray:
         """Return ``(..., S)`` numbers whose sign is the side of each segment, left positive."""
