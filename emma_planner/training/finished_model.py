@@ -26,8 +26,8 @@ from emma_planner.training.ranking_fit import fit_ranker
 from emma_planner.training.run_state import MODEL
 from emma_planner.training.train_config import SFT, TrainConfig
 
-HEAD = 'patch_head.pt'
-"""Beside the model of a run: for the next stage, no part of the checkpoint."""
+HEADS = 'heads.pt'
+"""Beside the model of a run: of dense labels, for the next stage, no part of the checkpoint."""
 BESIDE = (
     'chat_template.jinja',
     'preprocessor_config.json',
@@ -75,8 +75,7 @@ def write_model(
         model.save_pretrained(aside)  # of an adapter, the adapter alone
         owner.processor.tokenizer.save_pretrained(aside)
     copy_beside(Path(config.model), aside)
-    if stage.head is not None:
-        torch.save(stage.head.state_dict(), out / HEAD)
+    torch.save({name: head.state_dict() for name, head in stage.heads().items()}, out / HEADS)
     if config.stage == SFT:
         write_json(
             aside / RANKING,

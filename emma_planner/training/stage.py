@@ -11,7 +11,7 @@ from torch import nn
 from emma_planner.models.adapters import add_action_tokens, add_lora
 from emma_planner.models.checkpoints import open_checkpoint
 from emma_planner.models.transformers_model import TransformersModel
-from emma_planner.training.finished_model import HEAD
+from emma_planner.training.finished_model import HEADS
 from emma_planner.training.objectives import (
     ActionTargets,
     MotionHead,
@@ -41,10 +41,16 @@ def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersMod
     _hasten(model, config)
     owner = TransformersModel(checkpoint, config.model, decoding='plain')
     stage = Stage(model, config, processor.tokenizer)
-    head = Path(config.model).with_name(HEAD)
-    if stage.head is not None and head.exists():
-        stage.head.load_state_dict(torch.load(head, weights_only=True))
+    _load_heads(stage, Path(config.model).with_name(HEADS))
     return stage, owner
+
+
+def _load_heads(stage: Stage, path: Path) -> None:
+    """Go on with the heads of the stage before, as far as it had the same."""
+    known = torch.load(path, weights_only=True) if path.exists() else {}
+    for name, head in stage.heads().items():
+        if name in known:
+            head.load_state_dict(known[name])
 
 
 def _hasten(model: Any, config: TrainConfig) -> None:
@@ -87,6 +93,11 @@ class Stage(nn.Module):  # type: ignore[misc]
             model.model.vision_tower.register_forward_hook(self._keep)
         if config.freeze_tower:
             model.model.vision_tower.requires_grad_(False)
+
+    def heads(self) -> dict[str, nn.Module]:
+        """Return what learns dense labels from the tower's tokens, by name."""
+        heads = {'patches': self.head, 'motion': self.motion}
+        return {name: head for name, head in heads.items() if head is not None}
 
     def _keep(self, module: Any, inputs: Any, output: Any) -> None:
         self._tokens = output.last_hidden_state

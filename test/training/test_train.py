@@ -28,7 +28,9 @@ from emma_planner.config import PlannerConfig
 from emma_planner.planning.types import CameraFrame, EgoHistory, PlannerInput, Pose
 from emma_planner.recordings.dataset import DatasetError
 from emma_planner.training.build_model import init_model
+from emma_planner.training.finished_model import HEADS
 from emma_planner.training.run_state import newest_state
+from emma_planner.training.stage import open_stage
 from emma_planner.training.train import train
 from emma_planner.training.train_config import TrainConfig, TrainError, read_train_config
 
@@ -165,6 +167,20 @@ def test_a_text_model_computed_in_another_way_learns_the_same(start, tmp_path, h
     assert losses['other'] == pytest.approx(losses['plain'], rel=2e-3)
     assert set(_weights(folder)) == set(_weights(start / 'model'))  # no name says how
     assert '_attn_implementation' not in (folder / 'config.json').read_text()
+
+
+def test_a_stage_goes_on_with_the_heads_of_the_one_before(start, tmp_path):
+    folder = train(_config(start, tmp_path / 'first', stage='perception'))
+    kept = torch.load(tmp_path / 'first' / HEADS, weights_only=True)
+    assert set(kept) == {'patches', 'motion'}
+    stage, _ = open_stage(_config(start, tmp_path / 'second', model=str(folder)), 'cpu')
+    for name, head in stage.heads().items():
+        weights = head.state_dict()
+        assert all(torch.equal(weights[key], value) for key, value in kept[name].items()), name
+    without, _ = open_stage(
+        _config(start, tmp_path / 'third', model=str(folder), motion_weight=0.0), 'cpu'
+    )
+    assert set(without.heads()) == {'patches'}
 
 
 def test_an_attention_that_is_not_there_is_refused(start, tmp_path):
