@@ -161,6 +161,12 @@ class PlannerConfig(Parameters):
         low=0,
         high=4,
     )
+    unknown_scene: str = parameter(
+        'go_on',
+        'what is driven where the model says that the scene is unknown: go_on, half-acceleration '
+        'in its place; model, what it plans',
+        choices=('go_on', 'model'),
+    )
     decoding: str = parameter(
         'auto',
         "auto takes the small model's own faster steps, which write the same; plain never",

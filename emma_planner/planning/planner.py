@@ -15,6 +15,7 @@ import numpy as np
 
 from emma_planner.planning import prompts
 from emma_planner.planning.actions import ActionCodec, ActionTokens, TextActions
+from emma_planner.planning.baselines import half_acceleration
 from emma_planner.planning.chat import Chat, ChatModel, ModelError, Reply
 from emma_planner.planning.checks import (
     PlanCheckError,
@@ -44,6 +45,7 @@ from emma_planner.planning.types import (
     Trajectory,
 )
 
+UNKNOWN_SCENE = 'the scene is unknown to the model: half-acceleration is driven in its place'
 LEANS = (0.0, 0.05, 0.1, 0.2, 0.4)
 """How far from the median each further try of a plan takes its tokens, as a quantile."""
 
@@ -90,7 +92,10 @@ def failed_plan(stamp_ns: int, error: PlanningError) -> Plan:
 
 @dataclass(frozen=True)
 class EmmaOptions:
-    """How :class:`EmmaPlanner` asks; see the parameters of the same names."""
+    """How :class:`EmmaPlanner` asks; see the parameters of the same names.
+
+    :param goes_on_unknown: ``unknown_scene`` is ``go_on``
+    """
 
     use_reasoning: bool = True
     told: prompts.Told = prompts.ALL
@@ -100,6 +105,7 @@ class EmmaOptions:
     num_samples: int = 1
     ranker: Ranker = DEFAULT
     intent_tries: int = 4
+    goes_on_unknown: bool = True
 
 
 def choose_codec(model: ChatModel, action_format: str, plan_step_s: float = DT_S) -> ActionCodec:
@@ -183,7 +189,11 @@ class EmmaPlanner:
     def _plan_once(
         self, planner_input: PlannerInput, time_limit_s: float | None, number: int
     ) -> Plan:
-        """Hold one conversation: reason, plan, parse, integrate, check."""
+        """Hold one conversation: reason, plan, parse, integrate, check.
+
+        Where the model says that it does not know the scene, nothing that it plans is better than
+        going on; it is not asked.
+        """
         turns = Turns(self._clock, time_limit_s, self._options.use_reasoning)
         trajectory, reason, detail = None, None, ''
         try:
@@ -193,10 +203,15 @@ class EmmaPlanner:
                 earlier=planner_input.earlier if self._options.told.earlier else (),
                 seed=self._seed_of(planner_input.stamp_ns, number),
             )
-            reply = self._converse(chat, planner_input, turns)
-            trajectory = _trajectory(*self._codec.decode(reply.text))
-            self._check(trajectory, planner_input.history)
-            trajectory = self._as_intended(chat, turns, trajectory, planner_input.history)
+            self._reason(chat, planner_input, turns)
+            if self._options.goes_on_unknown and not read(turns.reasoning).is_known:
+                trajectory, detail = half_acceleration(planner_input.history), UNKNOWN_SCENE
+                check_plausible(trajectory, planner_input.history, self._options.limits)
+            else:
+                reply = self._ask_plan(chat, planner_input, turns)
+                trajectory = _trajectory(*self._codec.decode(reply.text))
+                self._check(trajectory, planner_input.history)
+                trajectory = self._as_intended(chat, turns, trajectory, planner_input.history)
         except PlanParseError as err:
             # the budget that cut the reply, not the cut reply, is why it does not parse
             reason = Reason.LENGTH if turns.was_cut() else err.reason
@@ -215,11 +230,13 @@ class EmmaPlanner:
             replies=tuple(turns.answers),
         )
 
-    def _converse(self, chat: Chat, planner_input: PlannerInput, turns: Turns) -> Reply:
+    def _reason(self, chat: Chat, planner_input: PlannerInput, turns: Turns) -> None:
         if self._options.use_reasoning:
             prompt = prompts.reason_prompt(planner_input, self._codec, self._options.told)
             reply = turns.ask(chat, prompt, max_tokens=self._options.reason_tokens)
             turns.reasoning = parse_reasoning(reply.text)
+
+    def _ask_plan(self, chat: Chat, planner_input: PlannerInput, turns: Turns) -> Reply:
         prompt = prompts.plan_prompt(
             planner_input,
             self._codec,

@@ -121,7 +121,7 @@ def _reasoning(plan: Plan, name: str) -> Status:
     return Status(
         f'{name}: reasoning',
         WARN if agrees is False or not is_known else OK,
-        intent if is_known else f'the picture shows nothing known: {intent}',
+        intent if is_known else plan.detail or f'the picture shows nothing known: {intent}',
         (
             ('scene', plan.reasoning.scene),
             *((f'object {k + 1}', text) for k, text in enumerate(plan.reasoning.objects)),

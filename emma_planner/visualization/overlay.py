@@ -99,9 +99,7 @@ def plan_text(plan: Plan, speed_now_mps: float, model: str) -> tuple[str, tuple[
     else:
         title = f'{speed_now_mps:.1f} -> {plan.trajectory.speeds_mps[-1]:.1f} m/s in 5 s'
     lines = [model, f'intent: {plan.reasoning.intent}' if plan.reasoning.intent else '']
-    if plan.reason is not None:
-        lines.append(plan.detail)
-    return title, tuple(line for line in lines if line)
+    return title, tuple(line for line in [*lines, plan.detail] if line)
 
 
 def fine_poses(trajectory: Trajectory) -> FloatArray:

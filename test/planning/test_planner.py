@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emma_planner.planning.actions import ActionTokens, TextActions
+from emma_planner.planning.baselines import half_acceleration
 from emma_planner.planning.chat import ModelError, Reply, Stop, TextFormat
 from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.kinematics import integrate
@@ -456,6 +457,29 @@ def test_a_try_that_fails_leaves_the_first_plan(make_input, broken):
     assert plan.valid
     assert plan.replies == (SLOWER, KEEPS)
     assert len(model.asked) == 3
+
+
+UNKNOWN = 'Scene: unknown.\nObjects: none.\nIntent: go straight, keep speed.'
+
+
+def test_in_a_scene_that_the_model_does_not_know_it_goes_on_and_says_so(make_input):
+    plan, model = _plan_of([UNKNOWN, SLOWS], make_input)
+    assert plan.valid
+    expected = half_acceleration(make_input(speeds=8.0).history)
+    assert (plan.trajectory.poses == expected.poses).all()
+    assert plan.trajectory.speeds_mps[-1] == 8.0
+    assert 'unknown' in plan.detail
+    assert len(model.asked) == len(plan.prompts) == len(plan.replies) == 1
+    assert plan.latency.plan_ms == 0.0
+    plan, _ = _plan_of([UNKNOWN, KEEPS], make_input, goes_on_unknown=False)
+    assert plan.replies == (UNKNOWN, KEEPS)
+    assert plan.detail == ''
+
+
+def test_going_on_is_checked_as_a_plan_is(make_input):
+    model = ScriptedModel([UNKNOWN])
+    plan = _planner(model).plan(make_input(speeds=30.0, curvatures=0.1))
+    assert plan.reason is Reason.IMPLAUSIBLE
 
 
 def test_without_tries_or_time_the_first_plan_is_driven(make_input):

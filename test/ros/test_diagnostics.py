@@ -129,6 +129,8 @@ def test_a_picture_of_nothing_known_warns():
     status = _statuses(_plan(reasoning=reasoning))['reasoning']
     assert status.level == WARN
     assert status.message == 'the picture shows nothing known: go straight, keep speed.'
+    plan = replace(_plan(reasoning=reasoning), detail='half-acceleration in its place')
+    assert _statuses(plan)['reasoning'].message == 'half-acceleration in its place'
     known = _statuses(_plan(reasoning=replace(reasoning, scene='an unknown road.')))['reasoning']
     assert known.level == OK
 
