@@ -218,7 +218,7 @@ def _scales(owner: TransformersModel, like: torch.Tensor) -> tuple[torch.Tensor,
 
 
 def _actions(owner: TransformersModel, plan: Plan, written: torch.Tensor) -> torch.Tensor:
-    """Which of the written ids are of the last reply: the actions."""
+    """Which of the written ids are of the last reply: actions, or words of an unknown scene."""
     last = owner.processor.tokenizer(plan.replies[-1], add_special_tokens=False)['input_ids']
     actions = written.clone()
     actions[:, : -len(last)] = False
