@@ -7,6 +7,7 @@ A driver sees every observation and answers with a control. Planners get what th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from emma_planner.config import PlannerConfig
 from emma_planner.control.config import FollowerConfig
 from emma_planner.control.control import Control
 from emma_planner.control.following import Following
-from emma_planner.control.timed_path import FollowState, TimedPath
+from emma_planner.control.timed_path import FollowState, PathError, TimedPath
 from emma_planner.planning.fallback import Source
 from emma_planner.planning.planner import Planner
 from emma_planner.planning.types import NS_PER_S, FloatArray, Reasoning
@@ -203,7 +204,9 @@ class PlannerDriver:
         self.shown = Shown.of_record(record)
 
     def _take_path(self, message: Any) -> None:
-        self._following.take_path(path_of(message, MAP))
+        # one that cannot be followed leaves the last one, as in the follower node
+        with suppress(PathError):
+            self._following.take_path(path_of(message, MAP))
 
 
 class _Tee:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from contextlib import suppress
 
 from emma_planner.control.control import Control
 from emma_planner.control.following import Following
-from emma_planner.control.timed_path import FollowState, TimedPath
+from emma_planner.control.timed_path import FollowState, PathError, TimedPath
 from emma_planner.planning.earlier import earlier_of
 from emma_planner.planning.kinematics import to_frame
 from emma_planner.planning.planner import Planner
@@ -90,7 +91,7 @@ class Pilot:
         return True
 
     def plan(self, image: ByteArray, history: EgoHistory, command: str) -> None:
-        """Plan; a plan that fails leaves the last path."""
+        """Plan; a plan that fails or cannot be followed leaves the last path."""
         self._has_planned = True
         stamp_ns = history.stamp_ns
         frame = CameraFrame(stamp_ns, 'front', image)
@@ -103,7 +104,8 @@ class Pilot:
             return
         poses = to_frame(plan.trajectory.poses, history.ego_pose)
         stamps = tuple(history.stamp_ns + (k + 1) * DT_NS for k in range(len(poses)))
-        self._following.take_path(TimedPath(history.stamp_ns, MAP, poses, stamps))
+        with suppress(PathError):
+            self._following.take_path(TimedPath(history.stamp_ns, MAP, poses, stamps))
 
     def control(self, now: Observation) -> Control:
         """Follow the last path."""

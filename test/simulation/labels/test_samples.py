@@ -265,6 +265,15 @@ def test_whom_the_expert_cannot_bring_away_is_given_up():
     assert pilot.is_lost(later)
 
 
+def test_a_pilot_that_rolls_back_goes_on_with_its_last_path():
+    world = world_of_process(CAMERA)
+    now = world.reset(replace(SCENARIO, traffic_density=0.0))
+    pilot = Pilot(planner_of_process(PlannerConfig(planner='constant-action')), world.vehicle)
+    history = EgoHistory(now.stamp_ns, np.full(10, -0.6), np.zeros(10), now.pose, 'map')
+    pilot.plan(np.zeros((4, 4, 3), np.uint8), history, now.command)
+    assert pilot.control(now).speed_mps == 0.0
+
+
 def test_what_is_planned_is_known_at_that_instant_and_what_is_driven_later(told):
     apart = []
     for sample in told.samples:
