@@ -106,7 +106,7 @@ def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
         num_samples=config.num_samples,
         ranker=_ranker(config),
         intent_tries=config.intent_tries,
-        goes_on_unknown=config.unknown_scene == 'go_on',
+        unknown_scene=config.unknown_scene,
         limits=PlausibilityLimits(
             max_speed_mps=config.max_speed_mps,
             max_acceleration_mps2=config.max_acceleration_mps2,

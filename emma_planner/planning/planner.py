@@ -92,10 +92,7 @@ def failed_plan(stamp_ns: int, error: PlanningError) -> Plan:
 
 @dataclass(frozen=True)
 class EmmaOptions:
-    """How :class:`EmmaPlanner` asks; see the parameters of the same names.
-
-    :param goes_on_unknown: ``unknown_scene`` is ``go_on``
-    """
+    """How :class:`EmmaPlanner` asks; see the parameters of the same names."""
 
     use_reasoning: bool = True
     told: prompts.Told = prompts.ALL
@@ -105,7 +102,7 @@ class EmmaOptions:
     num_samples: int = 1
     ranker: Ranker = DEFAULT
     intent_tries: int = 4
-    goes_on_unknown: bool = True
+    unknown_scene: str = 'go_on'
 
 
 def choose_codec(model: ChatModel, action_format: str, plan_step_s: float = DT_S) -> ActionCodec:
@@ -204,7 +201,7 @@ class EmmaPlanner:
                 seed=self._seed_of(planner_input.stamp_ns, number),
             )
             self._reason(chat, planner_input, turns)
-            if self._options.goes_on_unknown and not read(turns.reasoning).is_known:
+            if self._options.unknown_scene == 'go_on' and not read(turns.reasoning).is_known:
                 trajectory, detail = half_acceleration(planner_input.history), UNKNOWN_SCENE
                 check_plausible(trajectory, planner_input.history, self._options.limits)
             else:

@@ -75,7 +75,8 @@ def write_model(
         model.save_pretrained(aside)  # of an adapter, the adapter alone
         owner.processor.tokenizer.save_pretrained(aside)
     copy_beside(Path(config.model), aside)
-    torch.save({name: head.state_dict() for name, head in stage.heads().items()}, out / HEADS)
+    if heads := stage.heads():
+        torch.save({name: head.state_dict() for name, head in heads.items()}, out / HEADS)
     if config.stage == SFT:
         write_json(
             aside / RANKING,

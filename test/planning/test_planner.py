@@ -471,7 +471,7 @@ def test_in_a_scene_that_the_model_does_not_know_it_goes_on_and_says_so(make_inp
     assert 'unknown' in plan.detail
     assert len(model.asked) == len(plan.prompts) == len(plan.replies) == 1
     assert plan.latency.plan_ms == 0.0
-    plan, _ = _plan_of([UNKNOWN, KEEPS], make_input, goes_on_unknown=False)
+    plan, _ = _plan_of([UNKNOWN, KEEPS], make_input, unknown_scene='model')
     assert plan.replies == (UNKNOWN, KEEPS)
     assert plan.detail == ''
 
