@@ -106,7 +106,9 @@ class JsonServer:
             try:
                 return self._try(path, data, deadline)
             except TimeoutError as err:
-                message = f'{self.url}: need an answer within {limit_s:.3g} s, got none'
+                # the caller's limit: some of it may have passed before the call
+                within = f'{round(limit_s, 2):g} s'
+                message = f'{self.url}: need an answer within {within}, got none'
                 raise ServerError(message, reason=Reason.TIMEOUT) from err
             except ServerError as err:
                 wait_s = err.retry_after_s
