@@ -189,15 +189,18 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
     """Put samples into a batch, padded on the right.
 
     :returns: what the model takes; ``parts`` ``(B, T)`` of what it writes, and ``written`` that
-        alone; ``classes``, ``depths`` and ``motions`` ``(B, 12, 22)`` of the patches, ``ego``
-        ``(B, 2)`` of its motion, NaN where it is not to be seen
+        alone; ``classes``, ``depths``, ``motions`` and ``speeds`` ``(B, 12, 22)`` of the patches,
+        ``ego`` ``(B, 2)`` of its motion, NaN where it is not to be seen
     """
     batch: dict[str, torch.Tensor] = {
         name: torch.cat([sample['inputs'][name] for sample in samples])
         for name in samples[0]['inputs']
         if not name.endswith('token_type_ids')
     }
-    for of, names in (('patches', ('classes', 'depths')), ('motion', ('motions', 'ego'))):
+    for of, names in (
+        ('patches', ('classes', 'depths')),
+        ('motion', ('motions', 'speeds', 'ego')),
+    ):
         for k, name in enumerate(names):
             batch[name] = torch.stack([sample[of][k] for sample in samples])
     if 'turn' not in samples[0]:
@@ -227,10 +230,11 @@ def collate(samples: Sequence[Mapping[str, Any]], pad_id: int) -> dict[str, torc
 
 def _motion(
     example: Example | None, classes: torch.Tensor, depths: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     if example is None:
-        return torch.full_like(classes, IGNORED), torch.full((2,), math.nan)
-    return things_that_move(example, classes, depths), motion_of_ego(example)
+        unknown = torch.full(classes.shape, math.nan)
+        return torch.full_like(classes, IGNORED), unknown, torch.full((2,), math.nan)
+    return *things_that_move(example, classes, depths), motion_of_ego(example)
 
 
 def _patches(example: Example, *, flipped: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -40,6 +40,7 @@ class SmallModel:
     :param tower_widths: channels of the tower
     :param tower_depths: residual blocks of the tower
     :param num_earlier: earlier pictures that the tower sees
+    :param optical_flow: whether the tower is told how the pixels moved
     """
 
     width: int = 192
@@ -50,6 +51,7 @@ class SmallModel:
     tower_widths: tuple[int, ...] = (24, 48, 96, 160, 256)
     tower_depths: tuple[int, ...] = (0, 0, 1, 2, 4)
     num_earlier: int = NUM_EARLIER
+    optical_flow: bool = True
 
 
 def init_model(folder: Path, sizes: SmallModel, *, seed: int = 0) -> int:
@@ -85,6 +87,7 @@ def _config(tokenizer: Any, sizes: SmallModel) -> LlavaConfig:
         widths=sizes.tower_widths,
         depths=sizes.tower_depths,
         num_earlier=sizes.num_earlier,
+        optical_flow=sizes.optical_flow,
     )
     text = LlamaConfig(
         vocab_size=-(-len(tokenizer) // 64) * 64,

@@ -20,8 +20,8 @@ MOTIONS = ('stands', 'the same way', 'the other way', 'to the right', 'to the le
 """How something moves, seen by the ego."""
 IGNORED = -100
 """Label of what is not learned."""
-EGO_SCALES = (10.0, 0.5)
-"""Of the ego's speed [m/s] and yaw rate [rad/s], to numbers of about 1."""
+SPEED_SCALE, YAW_RATE_SCALE = 10.0, 0.5
+"""Of speeds [m/s] and yaw rates [rad/s], to numbers of about 1."""
 _MOTION_OF = {
     'stands': 0,
     'is parked': 0,
@@ -31,23 +31,27 @@ _MOTION_OF = {
     'from left to right': 3,
     'from right to left': 4,
 }
+_ALONG = (0.0, 1.0, -1.0, 0.0, 0.0)
+"""Which way that is, along the ego's, in the order of :data:`MOTIONS`."""
 _MOVING = (CLASSES.index('vehicle'), CLASSES.index('pedestrian'))
 _HALF_WIDTH_M = 1.2
 
 
 def things_that_move(
     example: Example, classes: torch.Tensor, depths: torch.Tensor
-) -> torch.Tensor:
-    """Return how what is in each patch moves: of :data:`MOTIONS`, :data:`IGNORED` elsewhere.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return how what is in each patch moves, and how much faster along the ego's way than it.
 
     Known of the objects that the facts name; their patches are those of their class, distance and
     bearing.
 
     :param classes: ``(12, 22)`` of the patches
     :param depths: ``(12, 22)`` likewise, distance bins
-    :returns: ``(12, 22)``
+    :returns: ``(12, 22)`` of :data:`MOTIONS`, :data:`IGNORED` elsewhere, and ``(12, 22)`` speeds
+        in :data:`SPEED_SCALE`, NaN elsewhere
     """
     motions = torch.full((ROWS, COLUMNS), IGNORED, dtype=torch.long)
+    speeds = torch.full((ROWS, COLUMNS), math.nan)
     is_thing = torch.isin(classes, torch.tensor(_MOVING))
     columns = torch.arange(COLUMNS) - (COLUMNS - 1) / 2
     half = math.tan(math.radians(CameraSettings().fov_deg) / 2)
@@ -62,7 +66,9 @@ def things_that_move(
         here = is_thing & ((depths - depth).abs() <= 1)
         here &= ((columns - middle).abs() <= reach)[None]
         motions[here] = motion
-    return motions
+        along = _ALONG[motion] * thing['speed_mps']
+        speeds[here] = (along - example.history[-1, 0]) / SPEED_SCALE
+    return motions, speeds
 
 
 def _motion_of(action: str) -> int | None:
@@ -73,6 +79,6 @@ def _motion_of(action: str) -> int | None:
 
 
 def motion_of_ego(example: Example) -> torch.Tensor:
-    """Return ``(2,)`` the ego's present speed and yaw rate, in :data:`EGO_SCALES`."""
+    """Return ``(2,)`` the ego's present speed and yaw rate, in their scales."""
     speed, curvature = example.history[-1]
-    return torch.tensor(np.array([speed, speed * curvature]) / EGO_SCALES, dtype=torch.float32)
+    return torch.tensor([speed / SPEED_SCALE, speed * curvature / YAW_RATE_SCALE])

@@ -71,30 +71,38 @@ class MotionHead(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.grid = grid
         self.of_things = nn.Linear(width, SPLIT * SPLIT * len(MOTIONS))
+        self.of_speeds = nn.Linear(width, SPLIT * SPLIT)
         self.of_ego = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 2))
 
     def loss(
-        self, tokens: torch.Tensor, motions: torch.Tensor, ego: torch.Tensor
+        self,
+        tokens: torch.Tensor,
+        motions: torch.Tensor,
+        speeds: torch.Tensor,
+        ego: torch.Tensor,
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Return the loss and its parts; 0 where nothing is known.
 
         :param motions: ``(B, 12, 22)`` of :data:`MOTIONS`
-        :param ego: ``(B, 2)``, NaN where it is not known
+        :param speeds: ``(B, 12, 22)``, NaN where they are not known
+        :param ego: ``(B, 2)`` likewise
         """
-        values = self.of_things(tokens).unflatten(1, self.grid).permute(0, 3, 1, 2)
-        values = nn.functional.pixel_shuffle(values, SPLIT).float()
+        values = self._of_patches(self.of_things(tokens))
         count = (motions != IGNORED).sum().clamp_min(1)
         things = nn.functional.cross_entropy(
             values, motions, ignore_index=IGNORED, reduction='sum'
         )
         things = things / count
-        known = ~ego.isnan()
-        guessed = self.of_ego(tokens).mean(1).float()
-        off = nn.functional.smooth_l1_loss(
-            guessed, torch.where(known, ego, guessed.detach()), reduction='sum', beta=0.1
-        )
-        off = off / known.sum().clamp_min(1)
-        return things + off, {'motions': things.detach(), 'ego': off.detach()}
+        parts = {
+            'motions': things,
+            'speeds': _known_loss(self._of_patches(self.of_speeds(tokens))[:, 0], speeds),
+            'ego': _known_loss(self.of_ego(tokens).mean(1).float(), ego),
+        }
+        return sum(parts.values()), {name: part.detach() for name, part in parts.items()}
+
+    def _of_patches(self, values: torch.Tensor) -> torch.Tensor:
+        grid = values.unflatten(1, self.grid).permute(0, 3, 1, 2)
+        return nn.functional.pixel_shuffle(grid, SPLIT).float()
 
 
 class ActionTargets:
@@ -186,6 +194,14 @@ def contrastive_loss(
     loss = nn.functional.cross_entropy(scores, labels)
     loss = (loss + nn.functional.cross_entropy(scores.T, labels)) / 2
     return loss, (scores.argmax(1) == labels).float().mean()
+
+
+def _known_loss(guessed: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Mean distance from what is right, where it is known (not NaN); 0 where nothing is."""
+    known = ~right.isnan()
+    wanted = torch.where(known, right, guessed.detach())
+    off = nn.functional.smooth_l1_loss(guessed, wanted, reduction='sum', beta=0.1)
+    return off / known.sum().clamp_min(1)
 
 
 def _neighbours(count: int, width: float) -> torch.Tensor:

@@ -23,7 +23,7 @@ from emma_planner.training.train_config import PERCEPTION, TrainConfig, TrainErr
 
 FIRST_SCALE = 2.66
 """A temperature of 0.07."""
-NOT_FOR_MODEL = ('classes', 'depths', 'motions', 'ego', 'parts', 'written')
+NOT_FOR_MODEL = ('classes', 'depths', 'motions', 'speeds', 'ego', 'parts', 'written')
 
 
 def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersModel]:
@@ -50,7 +50,7 @@ def _load_heads(stage: Stage, path: Path) -> None:
     known = torch.load(path, weights_only=True) if path.exists() else {}
     for name, head in stage.heads().items():
         if name in known:
-            head.load_state_dict(known[name])
+            head.load_state_dict(known[name], strict=False)  # what is new to it begins anew
 
 
 def _hasten(model: Any, config: TrainConfig) -> None:
@@ -139,7 +139,9 @@ class Stage(nn.Module):  # type: ignore[misc]
         """Weighted loss of what moves, and its parts; 0 for a tower that sees one picture."""
         if self.motion is None:
             return 0.0, {}
-        loss, parts = self.motion.loss(self._tokens, batch['motions'], batch['ego'])
+        loss, parts = self.motion.loss(
+            self._tokens, batch['motions'], batch['speeds'], batch['ego']
+        )
         return self.config.motion_weight * loss, parts
 
     def _match(self, written: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -128,34 +128,37 @@ def _motions():
     motions = torch.full((4, 4, 6), IGNORED)
     motions[:, 1:3, 2:4] = torch.arange(4)[:, None, None]
     ego = torch.tensor([[1.0, 0.0], [0.5, 0.2], [0.0, -0.2], [float('nan')] * 2])
-    return torch.randn(4, 6, 16), motions, ego
+    speeds = torch.where(motions == IGNORED, torch.nan, motions / 4.0)
+    return torch.randn(4, 6, 16), motions, speeds, ego
 
 
 def test_motion_is_learned_from_the_tokens_and_what_is_not_known_does_not_count():
     head = MotionHead(16, (2, 3))
-    tokens, motions, ego = _motions()
+    tokens, *known = _motions()
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     losses = []
     for _ in range(150):
-        loss, told = head.loss(tokens, motions, ego)
+        loss, told = head.loss(tokens, *known)
         assert torch.isfinite(loss)
         losses.append(float(loss.detach()))
         optimizer.zero_grad()
         loss.backward()
         assert all(torch.isfinite(weight.grad).all() for weight in head.parameters())
         optimizer.step()
-    assert set(told) == {'motions', 'ego'}
+    assert set(told) == {'motions', 'speeds', 'ego'}
     assert losses[-1] < 0.1 * losses[0]
-    before = head.loss(tokens, motions, ego)[0].detach()
+    before = head.loss(tokens, *known)[0].detach()
     tokens[3, 0] += 5.0  # where nothing is labelled, of a picture without ego motion
-    after = head.loss(tokens, motions, ego)[0].detach()
+    after = head.loss(tokens, *known)[0].detach()
     assert float(after) == pytest.approx(float(before))
 
 
 def test_where_no_motion_is_known_it_costs_nothing():
     head = MotionHead(16, (2, 3))
-    tokens, motions, ego = _motions()
-    loss, _ = head.loss(tokens, torch.full_like(motions, IGNORED), torch.full_like(ego, torch.nan))
+    tokens, *known = _motions()
+    motions, *others = known
+    nothing = [torch.full_like(values, torch.nan) for values in others]
+    loss, _ = head.loss(tokens, torch.full_like(motions, IGNORED), *nothing)
     assert float(loss.detach()) == 0.0
     loss.backward()
     assert all(not weight.grad.any() for weight in head.parameters())

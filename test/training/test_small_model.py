@@ -147,6 +147,36 @@ def test_channels_that_are_no_pictures_are_refused(channels):
         _seeing_tower(2)(torch.zeros(1, channels, 64, 96))
 
 
+def _told_flow(joining: float) -> ConvTower:
+    config = ConvTowerConfig(64, 96, widths=(8, 8, 8, 8, 16), num_earlier=2, optical_flow=True)
+    tower = ConvTower(config).eval()
+    torch.nn.init.constant_(tower.flow.joining.weight, joining)
+    torch.nn.init.zeros_(tower.flow.conv.bias)
+    return tower
+
+
+def test_a_tower_begins_as_one_that_is_told_no_flow():
+    told = ConvTower(_told_flow(0.1).config)
+    assert not told.flow.joining.weight.any()
+    alone = _seeing_tower(2)
+    alone.load_state_dict(
+        {name: value for name, value in told.state_dict().items() if 'flow' not in name}
+    )
+    pictures = torch.randn(2, 9, 64, 96)
+    assert torch.equal(told(pictures).last_hidden_state, alone(pictures).last_hidden_state)
+
+
+def test_a_tower_is_told_how_the_pixels_moved():
+    tower, alone = _told_flow(0.1), _told_flow(0.0)
+    alone.load_state_dict({**tower.state_dict(), 'flow.joining.weight': torch.zeros(8, 32, 3, 3)})
+    present = torch.nn.functional.interpolate(torch.randn(1, 3, 8, 12), (64, 96), mode='bicubic')
+    for pixels, is_told in ((0, False), (3, True)):
+        pictures = torch.cat([present, present.roll(pixels, 3), present], dim=1)
+        tokens = [one(pictures).last_hidden_state for one in (tower, alone)]
+        off = float((tokens[0] - tokens[1]).abs().max().detach())
+        assert (off > 0.1) == is_told
+
+
 def test_the_earlier_pictures_of_the_front_camera_come_with_it_alone(owner):
     front, side, before = (np.full((64, 96, 3), grey, dtype=np.uint8) for grey in (50, 100, 200))
     frames = (CameraFrame(0, 'front', front), CameraFrame(0, 'front left', side))
@@ -160,7 +190,14 @@ def test_the_earlier_pictures_of_the_front_camera_come_with_it_alone(owner):
 
 
 @pytest.mark.parametrize(
-    'sizes', [{'image_height': 60}, {'image_width': 100}, {'widths': (8, 16)}, {'num_earlier': -1}]
+    'sizes',
+    [
+        {'image_height': 60},
+        {'image_width': 100},
+        {'widths': (8, 16)},
+        {'num_earlier': -1},
+        {'optical_flow': True},
+    ],
 )
 def test_sizes_that_do_not_fit_are_refused(sizes):
     with pytest.raises(ValueError, match='need'):
@@ -229,7 +266,7 @@ def test_a_batch_is_padded_and_says_what_is_written():
         patches = (torch.zeros(12, 22), torch.zeros(12, 22))
         turn = Turn(ids, [0] * (len(ids) - 1) + [PLAN])
         inputs = {'pixel_values': torch.zeros(1, 3, 4, 4)}
-        motion = (torch.zeros(12, 22), torch.tensor([len(ids), math.nan]))
+        motion = (torch.zeros(12, 22), torch.zeros(12, 22), torch.tensor([len(ids), math.nan]))
         samples.append({'inputs': inputs, 'turn': turn, 'patches': patches, 'motion': motion})
     batch = collate(samples, pad_id=9)
     assert batch['input_ids'].tolist() == [[5, 6, 7], [5, 9, 9]]
