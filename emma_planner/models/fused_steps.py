@@ -2,7 +2,8 @@
 
 A small model spends most of a step between its matrix products. Here the projections of a layer
 are one product each, keys and values go into buffers that do not grow, and nothing is dispatched
-that one token does not need. The tokens are those of ``generate`` (a test holds it).
+that is not needed. What earlier replies suggest is read beside the last token, in the same step.
+The tokens are those of ``generate`` (a test holds it).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 from transformers import LlamaModel
+
+from emma_planner.models.drafts import FIRST, Drafts, next_length
 
 ROOM = 64
 """Buffers grow in steps of so many tokens."""
@@ -76,6 +79,7 @@ class FusedSteps:
         self._embedding = model.get_input_embeddings().weight
         self._head = model.get_output_embeddings().weight
         self._buffers: torch.Tensor | None = None
+        self._drafts = Drafts()
 
     def generate(
         self,
@@ -99,16 +103,24 @@ class FusedSteps:
         read = cache.get_seq_length()
         first = {**inputs, 'input_ids': ids[:, read:], cache_argument: cache}
         logits = self._model(**first, use_cache=True, logits_to_keep=1).logits[:, -1]
+        prompt, end = ids.shape[1], ids.shape[1] + max_tokens
         ids = torch.cat([ids, choose(ids, logits)], dim=1)
-        length = ids.shape[1] - 1
-        self._fill(cache, length + max_tokens)
-        for _ in range(max_tokens - 1):
-            if is_done(ids):
-                break
-            logits = self._step(int(ids[0, -1]), length)
-            length += 1
-            ids = torch.cat([ids, choose(ids, logits)], dim=1)
-        self._empty(cache, length)
+        self._fill(cache, end)
+        done, most = is_done(ids), FIRST
+        while not done and ids.shape[1] < end:
+            most = min(most, end - ids.shape[1] - 1)
+            draft = self._drafts.after(ids[0, prompt:].tolist(), most)
+            logits = self._steps([int(ids[0, -1]), *draft], ids.shape[1] - 1)
+            kept = 0
+            for scores in logits.split(1):
+                ids = torch.cat([ids, choose(ids, scores)], dim=1)
+                done = is_done(ids)
+                if done or kept == len(draft) or int(ids[0, -1]) != draft[kept]:
+                    break
+                kept += 1
+            most = next_length(len(draft), kept)
+        self._empty(cache, ids.shape[1] - 1)
+        self._drafts.remember(ids[0, prompt:].tolist())
         return ids
 
     def _fill(self, cache: Any, room: int) -> None:
@@ -137,30 +149,36 @@ class FusedSteps:
             layer.keys = buffer[0, :, :length].clone()[None]
             layer.values = buffer[1, :, :length].clone()[None]
 
-    def _step(self, token_id: int, place: int) -> torch.Tensor:
-        """Read one token; return logits ``(1, V)`` of the next."""
+    def _steps(self, token_ids: list[int], place: int) -> torch.Tensor:
+        """Read n tokens; return logits ``(n, V)`` of the one behind each."""
         assert self._buffers is not None
-        cos, sin = self._cos[place], self._sin[place]
+        count, end = len(token_ids), place + len(token_ids)
+        cos, sin = self._cos[place:end, None], self._sin[place:end, None]
+        earlier = None
+        if count > 1:
+            earlier = torch.ones(count, end, dtype=torch.bool, device=cos.device).tril(place)
         width = (self._norm.shape[0],)
         half = self._head_dim // 2
         turned = self._heads + self._kv_heads
-        state = self._embedding[token_id]
+        state = self._embedding[token_ids]
         for layer, buffer in zip(self._layers, self._buffers, strict=True):
             normed = functional.rms_norm(state, width, layer.norm, self._eps)
-            qkv = functional.linear(normed, layer.qkv).view(-1, self._head_dim)
-            qk = qkv[:turned]
-            qk = qk * cos + torch.cat([qk[:, half:], qk[:, :half]], dim=1) * sin
-            buffer[0, :, place] = qk[self._heads :]
-            buffer[1, :, place] = qkv[turned:]
+            qkv = functional.linear(normed, layer.qkv).view(count, -1, self._head_dim)
+            qk = qkv[:, :turned]
+            qk = qk * cos + torch.cat([qk[..., half:], qk[..., :half]], dim=-1) * sin
+            buffer[0, :, place:end] = qk[:, self._heads :].transpose(0, 1)
+            buffer[1, :, place:end] = qkv[:, turned:].transpose(0, 1)
             seen = functional.scaled_dot_product_attention(
-                qk[None, : self._heads, None],
-                buffer[None, 0, :, : place + 1],
-                buffer[None, 1, :, : place + 1],
+                qk[None, :, : self._heads].transpose(1, 2),
+                buffer[None, 0, :, :end],
+                buffer[None, 1, :, :end],
+                attn_mask=earlier,
                 enable_gqa=self._heads != self._kv_heads,
             )
-            state = state + functional.linear(seen.reshape(-1), layer.out)
+            seen = seen[0].transpose(0, 1).reshape(count, -1)
+            state = state + functional.linear(seen, layer.out)
             normed = functional.rms_norm(state, width, layer.mlp_norm, self._eps)
-            gate, up = functional.linear(normed, layer.gate_up).chunk(2)
+            gate, up = functional.linear(normed, layer.gate_up).chunk(2, dim=-1)
             state = state + functional.linear(functional.silu(gate) * up, layer.down)
         state = functional.rms_norm(state, width, self._norm, self._eps)
-        return functional.linear(state, self._head)[None]
+        return functional.linear(state, self._head)

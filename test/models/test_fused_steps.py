@@ -44,6 +44,10 @@ def checkpoint(request, tmp_path_factory):
 def _replies(checkpoint, decoding, seed, temperature=0.0, limits=(30, 21, 12)):
     model = TransformersModel(checkpoint, 'x', temperature=temperature, decoding=decoding)
     assert (model.fused is not None) == (decoding == 'auto')
+    return _replies_of(model, seed, limits)
+
+
+def _replies_of(model, seed, limits=(30, 21, 12)):
     pixels = np.random.default_rng(seed).integers(0, 255, (36, 64, 3), dtype=np.uint8)
     chat = model.start([CameraFrame(0, 'front', pixels)], seed=seed)
     codec = ActionTokens()
@@ -66,6 +70,27 @@ def test_it_writes_what_generate_writes(checkpoint, seed):
 def test_it_draws_the_same_samples(checkpoint, seed):
     plain = _replies(checkpoint, 'plain', seed, temperature=1.0)
     assert _replies(checkpoint, 'auto', seed, temperature=1.0) == plain
+
+
+@pytest.mark.parametrize('temperature', [0.0, 1.0])
+def test_what_was_said_before_changes_no_reply_and_saves_steps(
+    checkpoint, temperature, monkeypatch
+):
+    model = TransformersModel(checkpoint, 'x', temperature=temperature)
+    steps, read = [], model.fused._steps
+
+    def counted(token_ids, place):
+        steps.append(len(token_ids))
+        return read(token_ids, place)
+
+    monkeypatch.setattr(model.fused, '_steps', counted)
+    taken = []
+    for seed in (0, 1, 0, 0):
+        plain = _replies(checkpoint, 'plain', seed, temperature)
+        steps.clear()
+        assert _replies_of(model, seed) == plain
+        taken.append(len(steps))
+    assert taken[-1] < 0.5 * taken[0]
 
 
 def test_a_budget_of_one_token_is_kept(checkpoint):
