@@ -3,8 +3,9 @@
     emma dataset build --split test --seeds 0-15 --disturbed 0 --out out/ds/test
     python benchmarks/small_model.py out/ds/test [--model FOLDER] [--examples 100]
 
-With ``generate`` (plain) and with the fused steps, in one run. Its plans and words are scored by
-``emma evaluate out/ds/test``, with and without the picture by ``emma ablate``.
+With ``generate`` (plain) and with the fused steps, in one run; ten windows in order at a time, as
+a node plans them. Its plans and words are scored by ``emma evaluate out/ds/test``, with and
+without the picture by ``emma ablate``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from emma_planner.recordings.dataset import read_examples
 from emma_planner.runs.dataset_source import window_of
 
 WARM_UP = 5
+IN_ORDER = 10
 
 
 def main() -> None:
@@ -32,8 +34,13 @@ def main() -> None:
     parser.add_argument('--examples', type=int, default=100)
     options = parser.parse_args()
     examples = list(read_examples(options.data))
-    chosen = np.random.default_rng(0).permutation(len(examples))[: options.examples]
-    latency(options.model, [window_of(examples[int(k)]).load() for k in sorted(chosen)])
+    blocks = np.random.default_rng(0).permutation(len(examples) // IN_ORDER)
+    chosen = [
+        examples[IN_ORDER * int(block) + k]
+        for block in sorted(blocks[: max(options.examples // IN_ORDER, 1)])
+        for k in range(IN_ORDER)
+    ]
+    latency(options.model, [window_of(example).load() for example in chosen])
 
 
 def latency(model: str, inputs: list[PlannerInput]) -> None:
