@@ -19,31 +19,34 @@ SUFFIXES = (3, 2, 1)
 """A draft goes on behind the same last tokens, as many of them as were ever the same."""
 
 
+Places = dict[tuple[int, ...], list[int]]
+"""Last tokens, and what came behind them in one reply."""
+
+
 class Drafts:
-    """The last replies of a model, and what came behind what in them."""
+    """What came behind what in the last replies of a model."""
 
     def __init__(self) -> None:
-        self._replies: deque[list[int]] = deque(maxlen=KEPT)
-        self._places: dict[tuple[int, ...], tuple[list[int], int]] = {}
+        self._replies: deque[Places] = deque(maxlen=KEPT)
 
     def after(self, ids: Sequence[int], most: int) -> list[int]:
         """Return up to ``most`` tokens that may follow ``ids``; none where none is known."""
         for length in SUFFIXES:
-            found = self._places.get(tuple(ids[-length:])) if len(ids) >= length else None
-            if found is not None:
-                reply, place = found
-                return reply[place : place + most]
+            suffix = tuple(ids[-length:])
+            for places in reversed(self._replies):
+                if suffix in places:
+                    return places[suffix][:most]
         return []
 
-    def remember(self, reply: list[int]) -> None:
-        """Add a reply; of the same tokens in two replies the later one counts."""
-        self._replies.append(reply)
-        self._places = {
-            tuple(known[end - length : end]): (known, end)
-            for known in self._replies
-            for length in SUFFIXES
-            for end in range(length, len(known))
-        }
+    def remember(self, reply: Sequence[int]) -> None:
+        """Add a reply; of the same tokens in two places the later one counts."""
+        self._replies.append(
+            {
+                tuple(reply[end - length : end]): list(reply[end : end + LONGEST])
+                for length in SUFFIXES
+                for end in range(length, len(reply))
+            }
+        )
 
 
 def next_length(drafted: int, kept: int) -> int:
