@@ -181,6 +181,12 @@ def test_a_stage_goes_on_with_the_heads_of_the_one_before(start, tmp_path):
         _config(start, tmp_path / 'third', model=str(folder), motion_weight=0.0), 'cpu'
     )
     assert set(without.heads()) == {'patches'}
+    kept['motion'] = {k: v for k, v in kept['motion'].items() if 'speeds' not in k}
+    torch.save(kept, tmp_path / 'first' / HEADS)  # of a stage that had no labels of speed
+    later, _ = open_stage(_config(start, tmp_path / 'fourth', model=str(folder)), 'cpu')
+    weights = later.heads()['motion'].state_dict()
+    assert all(torch.equal(weights[key], value) for key, value in kept['motion'].items())
+    assert any('speeds' in key for key in weights)
 
 
 def test_an_attention_that_is_not_there_is_refused(start, tmp_path):
