@@ -81,4 +81,5 @@ def _motion_of(action: str) -> int | None:
 def motion_of_ego(example: Example) -> torch.Tensor:
     """Return ``(2,)`` the ego's present speed and yaw rate, in their scales."""
     speed, curvature = example.history[-1]
-    return torch.tensor([speed / SPEED_SCALE, speed * curvature / YAW_RATE_SCALE])
+    scaled = [speed / SPEED_SCALE, speed * curvature / YAW_RATE_SCALE]
+    return torch.tensor(scaled, dtype=torch.float32)

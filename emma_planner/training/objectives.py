@@ -38,9 +38,7 @@ class PatchHead(nn.Module):  # type: ignore[misc]
 
     def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits ``(B, 9, 12, 22)`` of classes and ``(B, 32, 12, 22)`` of distances."""
-        rows, columns = self.grid
-        values = self.linear(tokens).unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
-        values = nn.functional.pixel_shuffle(values, SPLIT)
+        values = _of_patches(self.linear(tokens), self.grid)
         return values[:, : len(CLASSES)], values[:, len(CLASSES) :]
 
     def loss(
@@ -87,22 +85,19 @@ class MotionHead(nn.Module):  # type: ignore[misc]
         :param speeds: ``(B, 12, 22)``, NaN where they are not known
         :param ego: ``(B, 2)`` likewise
         """
-        values = self._of_patches(self.of_things(tokens))
+        values = _of_patches(self.of_things(tokens), self.grid).float()
         count = (motions != IGNORED).sum().clamp_min(1)
         things = nn.functional.cross_entropy(
             values, motions, ignore_index=IGNORED, reduction='sum'
         )
         things = things / count
+        along = _of_patches(self.of_speeds(tokens), self.grid).float()[:, 0]
         parts = {
             'motions': things,
-            'speeds': _known_loss(self._of_patches(self.of_speeds(tokens))[:, 0], speeds),
+            'speeds': _known_loss(along, speeds),
             'ego': _known_loss(self.of_ego(tokens).mean(1).float(), ego),
         }
         return sum(parts.values()), {name: part.detach() for name, part in parts.items()}
-
-    def _of_patches(self, values: torch.Tensor) -> torch.Tensor:
-        grid = values.unflatten(1, self.grid).permute(0, 3, 1, 2)
-        return nn.functional.pixel_shuffle(grid, SPLIT).float()
 
 
 class ActionTargets:
@@ -194,6 +189,11 @@ def contrastive_loss(
     loss = nn.functional.cross_entropy(scores, labels)
     loss = (loss + nn.functional.cross_entropy(scores.T, labels)) / 2
     return loss, (scores.argmax(1) == labels).float().mean()
+
+
+def _of_patches(values: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """``(B, rows * columns, 4 C)`` of tokens to ``(B, C, 2 rows, 2 columns)`` of patches."""
+    return nn.functional.pixel_shuffle(values.unflatten(1, grid).permute(0, 3, 1, 2), SPLIT)
 
 
 def _known_loss(guessed: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

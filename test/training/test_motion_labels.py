@@ -115,6 +115,7 @@ def test_in_a_mirror_all_moves_the_other_way(tmp_path):
     turned, same = things_that_move(mirrored(example), *(grid.flip(1) for grid in grids))
     assert torch.equal(same.nan_to_num(9.0), speeds.flip(1).nan_to_num(9.0))
     assert (turned == torch.where(motions == 3, 4, motions).flip(1)).all()
+    assert motion_of_ego(example).dtype == speeds.dtype == torch.float32
     speed, yaw_rate = motion_of_ego(example).tolist()
     assert motion_of_ego(mirrored(example)).tolist() == pytest.approx([speed, -yaw_rate])
     assert speed * 10.0 == pytest.approx(example.history[-1, 0])
