@@ -46,7 +46,7 @@ class SmallModel:
     width: int = 192
     layers: int = 7
     heads: int = 4
-    mlp: int = 480
+    mlp: int = 960
     image_px: tuple[int, int] = (192, 352)
     tower_widths: tuple[int, ...] = (24, 48, 96, 160, 256)
     tower_depths: tuple[int, ...] = (0, 0, 1, 2, 4)

@@ -1,7 +1,9 @@
 """The tokenizer of the small model: whole words of the chain of thought, and the action tokens.
 
 A word-level vocabulary of what :mod:`emma_planner.training.wording` and the prompts can say, each
-word with the space before it one token; bytes for everything else. The same every time.
+word with the space before it one token; bytes for everything else. What the chain of thought says
+as one thing is one token: a reply is written in as many steps as it has tokens (Liu, Hayase,
+Hofmann, Oh, Smith, Choi, SuperBPE, 2025: tokens beyond words). The same every time.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import PreTrainedTokenizerFast
 
 from emma_planner.planning.actions import ActionTokens
+from emma_planner.planning.statements import UNKNOWN
 
 USER, ASSISTANT, END, IMAGE, PAD = '<|user|>', '<|assistant|>', '<|end|>', '<image>', '<|pad|>'
 CHAT_TEMPLATE = (
@@ -44,6 +47,45 @@ pass obstacle right, stop, decelerate, keep speed, accelerate, free road. curve.
 pedestrian. yield. obstacle. destination.
 """
 MOST_M = 100
+_MOST_LANES = 6
+_DISTANCES_M = (*range(21), *range(25, 61, 5))
+_PLACES = 'ahead left, ahead right'
+_AFTER_COMMA = """
+no light, red light, yellow light, green light, stands, is parked, brakes,
+drives from right to left, drives from left to right, drives the other way, drives the same way,
+walks from right to left, walks from left to right, walks the other way, walks the same way,
+the ego follows it, may be in the way of the ego, goes first, stands in the way, limits the speed,
+is on the way of the ego, its way crosses the one of the ego, may step onto the road,
+narrows the road, comes towards the ego, is beside the way of the ego,
+stop, decelerate, keep speed, accelerate, free road, curve, lead, pedestrian, yield, obstacle,
+destination
+"""
+_INTENTS = """
+steer left, steer right, go straight, change left, change right, pass obstacle left,
+pass obstacle right
+"""
+
+
+def phrases() -> tuple[str, ...]:
+    """Return what is one token though it is several words."""
+    lanes = (f', lane {k} of {n}' for n in range(1, _MOST_LANES + 1) for k in range(1, n + 1))
+    weather = (
+        f', {light}, {air}'
+        for light in ('bright day', 'dull day', 'dusk')
+        for air in ('clear', 'light fog', 'thick fog')
+    )
+    return (
+        *('Scene:', '.\nObjects:', '.\nIntent:'),
+        *lanes,
+        *weather,
+        *(f' {k} m' for k in _DISTANCES_M),
+        *(f' {words}' for words in (*_listed(_PLACES), *_listed(_INTENTS), UNKNOWN)),
+        *(f', {words}' for words in _listed(_AFTER_COMMA)),
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return [' '.join(words.split()) for words in text.split(',')]
 
 
 def build_small_tokenizer() -> PreTrainedTokenizerFast:
@@ -62,7 +104,7 @@ def build_small_tokenizer() -> PreTrainedTokenizerFast:
     )
     tokenizer.train_from_iterator(lines, trainer)
     names = ActionTokens.speed_tokens + ActionTokens.curvature_tokens
-    tokenizer.add_tokens([AddedToken(name, normalized=False) for name in names])
+    tokenizer.add_tokens([AddedToken(name, normalized=False) for name in (*names, *phrases())])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=END,

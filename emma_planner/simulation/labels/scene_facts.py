@@ -189,7 +189,7 @@ def _objects(
             continue
         place = _Place.of(frame, actor)
         if actor.id == expert.actor:
-            rank, why = 0, _LIMITS.get(expert.limit.value, 'limits the speed')
+            rank, why = 0, LIMITS.get(expert.limit.value, 'limits the speed')
         else:
             rank, why = _why(place, actor, frame, now.truth.route_s_m)
         if why:
@@ -202,12 +202,13 @@ def _objects(
     return tuple(thing for *_, thing in sorted(found, key=lambda row: row[:3])[:MAX_OBJECTS])
 
 
-_LIMITS = {
+LIMITS = {
     'lead': 'the ego follows it',
     'pedestrian': 'may be in the way of the ego',
     'yield': 'goes first',
     'obstacle': 'stands in the way',
 }
+"""Why who limits the expert's speed matters."""
 
 
 @dataclass(frozen=True)
