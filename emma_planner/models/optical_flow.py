@@ -16,8 +16,8 @@ from emma_planner.planning.types import ByteArray, FloatArray
 
 CHANNELS = 2
 """Of the flow: to the right, down."""
-GREY, CONTRAST = 127.5, 63.75
-"""Of pictures whose channels have mean 0.5 and deviation 0.25, back to 0..255."""
+IMAGE_MEAN, IMAGE_STD = 0.5, 0.25
+"""Of each channel, by which the processor of such a model makes 0 ... 1 into what is seen."""
 
 
 def optical_flow(pixel_values: torch.Tensor) -> torch.Tensor:
@@ -31,8 +31,8 @@ def optical_flow(pixel_values: torch.Tensor) -> torch.Tensor:
     :returns: ``(B, 2, H, W)`` right and down [px], 0 where there is no earlier picture
     """
     known = pixel_values.detach()
-    greys = known[:, :6].float().unflatten(1, (2, 3)).mean(2) * CONTRAST + GREY
-    greys = greys.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    greys = known[:, :6].float().unflatten(1, (2, 3)).mean(2) * IMAGE_STD + IMAGE_MEAN
+    greys = (255.0 * greys).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     is_there = (known[:, 3:6] != 0).any((1, 2, 3)).tolist()
     flows = np.zeros((*greys.shape[:1], *greys.shape[2:], CHANNELS), dtype=np.float32)
     for k, (present, earlier) in enumerate(greys):

@@ -20,6 +20,7 @@ from transformers import (
 
 from emma_planner.models.checkpoints import UNTRAINED_KEY, quiet_transformers
 from emma_planner.models.conv_tower import STRIDE, ConvTowerConfig
+from emma_planner.models.optical_flow import IMAGE_MEAN, IMAGE_STD
 from emma_planner.planning.earlier import NUM_EARLIER
 from emma_planner.training.small_tokenizer import (
     CHAT_TEMPLATE,
@@ -127,7 +128,7 @@ def _processor(sizes: SmallModel) -> dict[str, Any]:
             'size': {'shortest_edge': height},
             'do_center_crop': True,
             'crop_size': {'height': height, 'width': width},
-            'image_mean': [0.5, 0.5, 0.5],
-            'image_std': [0.25, 0.25, 0.25],
+            'image_mean': [IMAGE_MEAN] * 3,
+            'image_std': [IMAGE_STD] * 3,
         },
     }
