@@ -46,14 +46,10 @@ class PatchHead(nn.Module):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the loss, and the share of patches whose class is right."""
         of_class, of_depth = self(tokens)
-        loss = nn.functional.cross_entropy(
-            of_class, classes, weight=self.weights, ignore_index=IGNORED
-        )
-        near = depths.masked_fill(depths == DEPTHS - 1, IGNORED)
-        if (near != IGNORED).any():
-            depth_loss = nn.functional.cross_entropy(of_depth, near, ignore_index=IGNORED)
-            loss = loss + DEPTH_WEIGHT * depth_loss
         known = classes != IGNORED
+        loss = _mean_loss(of_class, classes, self.weights[classes[known]].sum(), self.weights)
+        near = depths.masked_fill(depths == DEPTHS - 1, IGNORED)
+        loss = loss + DEPTH_WEIGHT * _mean_loss(of_depth, near, (near != IGNORED).sum())
         right = (of_class.argmax(1) == classes)[known].float().mean()
         return loss, right
 
@@ -86,11 +82,7 @@ class MotionHead(nn.Module):  # type: ignore[misc]
         :param ego: ``(B, 2)`` likewise
         """
         values = _of_patches(self.of_things(tokens), self.grid).float()
-        count = (motions != IGNORED).sum().clamp_min(1)
-        things = nn.functional.cross_entropy(
-            values, motions, ignore_index=IGNORED, reduction='sum'
-        )
-        things = things / count
+        things = _mean_loss(values, motions, (motions != IGNORED).sum())
         along = _of_patches(self.of_speeds(tokens), self.grid).float()[:, 0]
         parts = {
             'motions': things,
@@ -159,7 +151,7 @@ def conversation_loss(
     word_loss = nn.functional.cross_entropy(scores[words].float(), labels[words], reduction='sum')
     plan_loss = actions.loss(scores[plans], labels[plans]).sum()
     weights = part_weights[0] * words.sum() + part_weights[1] * plans.sum()
-    loss = (part_weights[0] * word_loss + part_weights[1] * plan_loss) / weights
+    loss = (part_weights[0] * word_loss + part_weights[1] * plan_loss) / _of_a_process(weights)
     return loss, {
         'reason': word_loss.detach() / words.sum().clamp_min(1),
         'plan': plan_loss.detach() / plans.sum().clamp_min(1),
@@ -196,12 +188,45 @@ def _of_patches(values: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
     return nn.functional.pixel_shuffle(values.unflatten(1, grid).permute(0, 3, 1, 2), SPLIT)
 
 
+def _of_a_process(count: torch.Tensor) -> torch.Tensor:
+    """Return how much there is to learn in a process, on average over all that train together.
+
+    What is divided by it, averaged over the processes as their gradients are, is the mean over all
+    of the batch, however it is split.
+    """
+    mean = count.detach().float()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        mean = mean.clone()
+        torch.distributed.all_reduce(mean)
+        mean = mean / torch.distributed.get_world_size()
+    return mean.clamp_min(1e-6)
+
+
+def _mean_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    count: torch.Tensor,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean cross-entropy over what is labelled; 0 where nothing is.
+
+    :param logits: ``(B, C, ...)``
+    :param labels: ``(B, ...)`` or :data:`IGNORED`
+    :param count: of the labels, weighted
+    :param weights: ``(C,)``
+    """
+    total = nn.functional.cross_entropy(
+        logits, labels, weight=weights, ignore_index=IGNORED, reduction='sum'
+    )
+    return total / _of_a_process(count)
+
+
 def _known_loss(guessed: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Mean distance from what is right, where it is known (not NaN); 0 where nothing is."""
     known = ~right.isnan()
     wanted = torch.where(known, right, guessed.detach())
     off = nn.functional.smooth_l1_loss(guessed, wanted, reduction='sum', beta=0.1)
-    return off / known.sum().clamp_min(1)
+    return off / _of_a_process(known.sum())
 
 
 def _neighbours(count: int, width: float) -> torch.Tensor:

@@ -215,9 +215,9 @@ def test_two_processes_are_one_run(start, tmp_path):
     one = _weights(train(replace(config, out=str(tmp_path / 'one'))))
     two, before = _weights(tmp_path / 'two/model'), _weights(start / 'model')
     for name, value in one.items():
-        # the mean of two halves of a batch is that of the batch but for their lengths
+        # however much more there is to learn in one half of a batch than in the other
         moved = float((value - before[name]).norm())
-        assert float((two[name] - value).norm()) <= 0.5 * moved + 1e-4, name
+        assert float((two[name] - value).norm()) <= 0.05 * moved + 1e-4, name
 
 
 def test_a_picture_that_ends_early_is_named(start, tmp_path):
