@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from emma_planner.planning.actions import ActionTokens
 from emma_planner.planning.statements import UNKNOWN
+from emma_planner.training.wording import BESIDE, LATERAL, metres
 
 USER, ASSISTANT, END, IMAGE, PAD = '<|user|>', '<|assistant|>', '<|end|>', '<image>', '<|pad|>'
 CHAT_TEMPLATE = (
@@ -48,8 +49,8 @@ pedestrian. yield. obstacle. destination.
 """
 MOST_M = 100
 _MOST_LANES = 6
-_DISTANCES_M = (*range(21), *range(25, 61, 5))
-_PLACES = 'ahead left, ahead right'
+_FARTHEST_M = 60
+_PLACES = ('ahead left', 'ahead right')
 _AFTER_COMMA = """
 no light, red light, yellow light, green light, stands, is parked, brakes,
 drives from right to left, drives from left to right, drives the other way, drives the same way,
@@ -59,10 +60,6 @@ is on the way of the ego, its way crosses the one of the ego, may step onto the 
 narrows the road, comes towards the ego, is beside the way of the ego,
 stop, decelerate, keep speed, accelerate, free road, curve, lead, pedestrian, yield, obstacle,
 destination
-"""
-_INTENTS = """
-steer left, steer right, go straight, change left, change right, pass obstacle left,
-pass obstacle right
 """
 
 
@@ -78,14 +75,10 @@ def phrases() -> tuple[str, ...]:
         *('Scene:', '.\nObjects:', '.\nIntent:'),
         *lanes,
         *weather,
-        *(f' {k} m' for k in _DISTANCES_M),
-        *(f' {words}' for words in (*_listed(_PLACES), *_listed(_INTENTS), UNKNOWN)),
-        *(f', {words}' for words in _listed(_AFTER_COMMA)),
+        *dict.fromkeys(f' {metres(k)}' for k in range(_FARTHEST_M + 1)),
+        *(f' {words}' for words in (*_PLACES, *LATERAL.values(), *BESIDE, UNKNOWN)),
+        *(f', {" ".join(words.split())}' for words in _AFTER_COMMA.split(',')),
     )
-
-
-def _listed(text: str) -> list[str]:
-    return [' '.join(words.split()) for words in text.split(',')]
 
 
 def build_small_tokenizer() -> PreTrainedTokenizerFast:
