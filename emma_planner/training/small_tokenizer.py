@@ -15,7 +15,10 @@ from transformers import PreTrainedTokenizerFast
 
 from emma_planner.planning.actions import ActionTokens
 from emma_planner.planning.statements import UNKNOWN
-from emma_planner.training.wording import BESIDE, LATERAL, metres
+from emma_planner.simulation.expert.speed import Limit
+from emma_planner.simulation.labels.scene_facts import SEEN_M, Action, Reason
+from emma_planner.simulation.observation import LightState
+from emma_planner.training.wording import BESIDE, LATERAL, LONGITUDINAL, metres
 
 USER, ASSISTANT, END, IMAGE, PAD = '<|user|>', '<|assistant|>', '<|end|>', '<image>', '<|pad|>'
 CHAT_TEMPLATE = (
@@ -49,18 +52,7 @@ pedestrian. yield. obstacle. destination.
 """
 MOST_M = 100
 _MOST_LANES = 6
-_FARTHEST_M = 60
 _PLACES = ('ahead left', 'ahead right')
-_AFTER_COMMA = """
-no light, red light, yellow light, green light, stands, is parked, brakes,
-drives from right to left, drives from left to right, drives the other way, drives the same way,
-walks from right to left, walks from left to right, walks the other way, walks the same way,
-the ego follows it, may be in the way of the ego, goes first, stands in the way, limits the speed,
-is on the way of the ego, its way crosses the one of the ego, may step onto the road,
-narrows the road, comes towards the ego, is beside the way of the ego,
-stop, decelerate, keep speed, accelerate, free road, curve, lead, pedestrian, yield, obstacle,
-destination
-"""
 
 
 def phrases() -> tuple[str, ...]:
@@ -71,13 +63,15 @@ def phrases() -> tuple[str, ...]:
         for light in ('bright day', 'dull day', 'dusk')
         for air in ('clear', 'light fog', 'thick fog')
     )
+    lights = ('no light', *(f'{state.value} light' for state in LightState))
+    said = (*lights, *Action, *Reason, *LONGITUDINAL.values(), *Limit)
     return (
         *('Scene:', '.\nObjects:', '.\nIntent:'),
         *lanes,
         *weather,
-        *dict.fromkeys(f' {metres(k)}' for k in range(_FARTHEST_M + 1)),
+        *dict.fromkeys(f' {metres(k)}' for k in range(int(SEEN_M) + 1)),
         *(f' {words}' for words in (*_PLACES, *LATERAL.values(), *BESIDE, UNKNOWN)),
-        *(f', {" ".join(words.split())}' for words in _AFTER_COMMA.split(',')),
+        *dict.fromkeys(f', {words}' for words in said),
     )
 
 

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -35,9 +36,10 @@ from emma_planner.simulation.expert.speed import Limit
 from emma_planner.simulation.labels.scene_facts import (
     DAY_LIGHT,
     DULL_LIGHT,
-    LIMITS,
     SEEN_M,
     THICK_FOG_1PM,
+    Action,
+    Reason,
     weather_words,
 )
 from emma_planner.simulation.observation import LightState
@@ -116,7 +118,8 @@ def _words_that_can_be_said() -> set[str]:
         for light in (DAY_LIGHT, DULL_LIGHT, 0.0)
         for fog in (0.0, 0.5 * THICK_FOG_1PM, THICK_FOG_1PM)
     }
-    after_comma = {*lights, *weathers, *LONGITUDINAL.values(), *map(str, Limit), *LIMITS.values()}
+    after_comma = {*lights, *weathers, *LONGITUDINAL.values()}
+    after_comma |= {str(words) for words in chain(Limit, Action, Reason)}
     alone = {*LATERAL.values(), *BESIDE, *KINDS.values(), 'ahead', 'ahead left', 'right', UNKNOWN}
     distances = {metres(0.5 * k) for k in range(2 * int(SEEN_M) + 1)}
     return {f', {words}' for words in after_comma} | {f' {words}' for words in alone | distances}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from emma_planner.planning.kinematics import to_base, wrap_angle
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.expert.facts import ExpertFacts
 from emma_planner.simulation.expert.frame import RouteFrame
+from emma_planner.simulation.expert.speed import Limit
 from emma_planner.simulation.observation import (
     Actor,
     ActorKind,
@@ -40,6 +42,51 @@ ROOM_M = 0.3
 DAY_LIGHT, DULL_LIGHT = 0.9, 0.55
 """At least so bright; darker is dusk."""
 THICK_FOG_1PM = 0.008
+
+
+class _Words(str, Enum):
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Action(_Words):
+    """What an object does."""
+
+    STANDS = 'stands'
+    PARKED = 'is parked'
+    BRAKES = 'brakes'
+    DRIVES_LEFT = 'drives from right to left'
+    DRIVES_RIGHT = 'drives from left to right'
+    DRIVES_AGAINST = 'drives the other way'
+    DRIVES_ALONG = 'drives the same way'
+    WALKS_LEFT = 'walks from right to left'
+    WALKS_RIGHT = 'walks from left to right'
+    WALKS_AGAINST = 'walks the other way'
+    WALKS_ALONG = 'walks the same way'
+
+
+class Reason(_Words):
+    """Why an object matters."""
+
+    LEAD = 'the ego follows it'
+    MAY_CROSS = 'may be in the way of the ego'
+    YIELD = 'goes first'
+    OBSTACLE = 'stands in the way'
+    LIMITS = 'limits the speed'
+    ON_THE_WAY = 'is on the way of the ego'
+    CROSSES = 'its way crosses the one of the ego'
+    MAY_STEP = 'may step onto the road'
+    NARROWS = 'narrows the road'
+    ONCOMING = 'comes towards the ego'
+    BESIDE = 'is beside the way of the ego'
+
+
+_WHO_LIMITS = {
+    Limit.LEAD: Reason.LEAD,
+    Limit.PEDESTRIAN: Reason.MAY_CROSS,
+    Limit.YIELD: Reason.YIELD,
+    Limit.OBSTACLE: Reason.OBSTACLE,
+}
 
 
 @dataclass(frozen=True)
@@ -70,8 +117,8 @@ class CriticalObject:
     left_m: float
     bearing: str
     speed_mps: float
-    action: str
-    why: str
+    action: Action
+    why: Reason
 
 
 @dataclass(frozen=True)
@@ -188,11 +235,12 @@ def _objects(
         if away > SEEN_M or not _is_in_view(ahead, left, camera):
             continue
         place = _Place.of(frame, actor)
+        why: Reason | None
         if actor.id == expert.actor:
-            rank, why = 0, LIMITS.get(expert.limit.value, 'limits the speed')
+            rank, why = 0, _WHO_LIMITS.get(expert.limit, Reason.LIMITS)
         else:
             rank, why = _why(place, actor, frame, now.truth.route_s_m)
-        if why:
+        if why is not None:
             action = _action(place, actor)
             bearing = bearing_words(ahead, left)
             thing = CriticalObject(
@@ -200,15 +248,6 @@ def _objects(
             )
             found.append((rank, away, actor.id, thing))
     return tuple(thing for *_, thing in sorted(found, key=lambda row: row[:3])[:MAX_OBJECTS])
-
-
-LIMITS = {
-    'lead': 'the ego follows it',
-    'pedestrian': 'may be in the way of the ego',
-    'yield': 'goes first',
-    'obstacle': 'stands in the way',
-}
-"""Why who limits the expert's speed matters."""
 
 
 @dataclass(frozen=True)
@@ -241,10 +280,12 @@ def _is_in_view(ahead_m: float, left_m: float, camera: CameraSettings) -> bool:
     return ahead_m > x and abs(left_m - y) <= half * (ahead_m - x)
 
 
-def _why(place: _Place, actor: Actor, frame: RouteFrame, ego_s_m: float) -> tuple[int, str]:
+def _why(
+    place: _Place, actor: Actor, frame: RouteFrame, ego_s_m: float
+) -> tuple[int, Reason | None]:
     """Rank and reason; no reason for who does not matter."""
     if place.s_m <= ego_s_m:
-        return 9, ''
+        return 9, None
     aside = abs(place.d_m)
     half = frame.route.lane_width_m / 2.0
     across = abs(math.sin(place.turned_rad)) * actor.length_m / 2.0
@@ -254,17 +295,14 @@ def _why(place: _Place, actor: Actor, frame: RouteFrame, ego_s_m: float) -> tupl
     walks = actor.kind is ActorKind.PEDESTRIAN
     drives = actor.kind is ActorKind.VEHICLE and not actor.parked
     rules = (
-        (aside - across < half - ROOM_M, 'is on the way of the ego'),
-        (
-            moves and _crosses(actor, frame, ego_s_m, half),
-            'its way crosses the one of the ego',
-        ),
-        (walks and aside < PAVEMENT_M, 'may step onto the road'),
-        (not walks and not drives and aside < NARROWS_M, 'narrows the road'),
-        (drives and aside < BESIDE_M and oncoming, 'comes towards the ego'),
-        (drives and aside < BESIDE_M, 'is beside the way of the ego'),
+        (aside - across < half - ROOM_M, Reason.ON_THE_WAY),
+        (moves and _crosses(actor, frame, ego_s_m, half), Reason.CROSSES),
+        (walks and aside < PAVEMENT_M, Reason.MAY_STEP),
+        (not walks and not drives and aside < NARROWS_M, Reason.NARROWS),
+        (drives and aside < BESIDE_M and oncoming, Reason.ONCOMING),
+        (drives and aside < BESIDE_M, Reason.BESIDE),
     )
-    return next(((k, why) for k, (holds, why) in enumerate(rules, 1) if holds), (9, ''))
+    return next(((k, why) for k, (holds, why) in enumerate(rules, 1) if holds), (9, None))
 
 
 def _crosses(actor: Actor, frame: RouteFrame, ego_s_m: float, half_m: float) -> bool:
@@ -274,16 +312,20 @@ def _crosses(actor: Actor, frame: RouteFrame, ego_s_m: float, half_m: float) -> 
     return bool(((np.abs(d_m) < half_m) & (s_m > ego_s_m)).any())
 
 
-def _action(place: _Place, actor: Actor) -> str:
-    if actor.kind not in (ActorKind.VEHICLE, ActorKind.PEDESTRIAN, ActorKind.CYCLIST):
-        return 'stands'
-    if actor.parked:
-        return 'is parked'
-    if actor.speed_mps < STANDS_MPS:
-        return 'stands'
-    moves = 'walks' if actor.kind is ActorKind.PEDESTRIAN else 'drives'
-    if ALONG_RAD <= abs(place.turned_rad) <= math.pi - ALONG_RAD:
-        return f'{moves} from {"right to left" if place.turned_rad > 0.0 else "left to right"}'
-    if abs(place.turned_rad) > ALONG_RAD:
-        return f'{moves} the other way'
-    return 'brakes' if actor.brake_lights else f'{moves} the same way'
+def _action(place: _Place, actor: Actor) -> Action:
+    moves = actor.kind in (ActorKind.VEHICLE, ActorKind.PEDESTRIAN, ActorKind.CYCLIST)
+    if moves and actor.parked:
+        return Action.PARKED
+    if not moves or actor.speed_mps < STANDS_MPS:
+        return Action.STANDS
+    if abs(place.turned_rad) < ALONG_RAD:
+        if actor.brake_lights:
+            return Action.BRAKES
+        walks, drives = Action.WALKS_ALONG, Action.DRIVES_ALONG
+    elif abs(place.turned_rad) > math.pi - ALONG_RAD:
+        walks, drives = Action.WALKS_AGAINST, Action.DRIVES_AGAINST
+    elif place.turned_rad > 0.0:
+        walks, drives = Action.WALKS_LEFT, Action.DRIVES_LEFT
+    else:
+        walks, drives = Action.WALKS_RIGHT, Action.DRIVES_RIGHT
+    return walks if actor.kind is ActorKind.PEDESTRIAN else drives
