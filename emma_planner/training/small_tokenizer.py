@@ -16,7 +16,13 @@ from transformers import PreTrainedTokenizerFast
 from emma_planner.planning.actions import ActionTokens
 from emma_planner.planning.statements import UNKNOWN
 from emma_planner.simulation.expert.speed import Limit
-from emma_planner.simulation.labels.scene_facts import SEEN_M, Action, Reason
+from emma_planner.simulation.labels.scene_facts import (
+    SEEN_M,
+    Activity,
+    Air,
+    Brightness,
+    Relevance,
+)
 from emma_planner.simulation.observation import LightState
 from emma_planner.training.wording import BESIDE, LATERAL, LONGITUDINAL, metres
 
@@ -58,13 +64,9 @@ _PLACES = ('ahead left', 'ahead right')
 def phrases() -> tuple[str, ...]:
     """Return what is one token though it is several words."""
     lanes = (f', lane {k} of {n}' for n in range(1, _MOST_LANES + 1) for k in range(1, n + 1))
-    weather = (
-        f', {light}, {air}'
-        for light in ('bright day', 'dull day', 'dusk')
-        for air in ('clear', 'light fog', 'thick fog')
-    )
+    weather = (f', {light}, {air}' for light in Brightness for air in Air)
     lights = ('no light', *(f'{state.value} light' for state in LightState))
-    said = (*lights, *Action, *Reason, *LONGITUDINAL.values(), *Limit)
+    said = (*lights, *Activity, *Relevance, *LONGITUDINAL.values(), *Limit)
     return (
         *('Scene:', '.\nObjects:', '.\nIntent:'),
         *lanes,

@@ -38,8 +38,8 @@ from emma_planner.simulation.labels.scene_facts import (
     DULL_LIGHT,
     SEEN_M,
     THICK_FOG_1PM,
-    Action,
-    Reason,
+    Activity,
+    Relevance,
     weather_words,
 )
 from emma_planner.simulation.observation import LightState
@@ -119,7 +119,7 @@ def _words_that_can_be_said() -> set[str]:
         for fog in (0.0, 0.5 * THICK_FOG_1PM, THICK_FOG_1PM)
     }
     after_comma = {*lights, *weathers, *LONGITUDINAL.values()}
-    after_comma |= {str(words) for words in chain(Limit, Action, Reason)}
+    after_comma |= {str(words) for words in chain(Limit, Activity, Relevance)}
     alone = {*LATERAL.values(), *BESIDE, *KINDS.values(), 'ahead', 'ahead left', 'right', UNKNOWN}
     distances = {metres(0.5 * k) for k in range(2 * int(SEEN_M) + 1)}
     return {f', {words}' for words in after_comma} | {f' {words}' for words in alone | distances}

@@ -49,7 +49,23 @@ class _Words(str, Enum):
         return str(self.value)
 
 
-class Action(_Words):
+class Brightness(_Words):
+    """How bright it is."""
+
+    DAY = 'bright day'
+    DULL = 'dull day'
+    DUSK = 'dusk'
+
+
+class Air(_Words):
+    """How clear it is."""
+
+    CLEAR = 'clear'
+    LIGHT_FOG = 'light fog'
+    THICK_FOG = 'thick fog'
+
+
+class Activity(_Words):
     """What an object does."""
 
     STANDS = 'stands'
@@ -65,8 +81,8 @@ class Action(_Words):
     WALKS_ALONG = 'walks the same way'
 
 
-class Reason(_Words):
-    """Why an object matters."""
+class Relevance(_Words):
+    """Why an object matters, the most important first."""
 
     LEAD = 'the ego follows it'
     MAY_CROSS = 'may be in the way of the ego'
@@ -82,11 +98,12 @@ class Reason(_Words):
 
 
 _WHO_LIMITS = {
-    Limit.LEAD: Reason.LEAD,
-    Limit.PEDESTRIAN: Reason.MAY_CROSS,
-    Limit.YIELD: Reason.YIELD,
-    Limit.OBSTACLE: Reason.OBSTACLE,
+    Limit.LEAD: Relevance.LEAD,
+    Limit.PEDESTRIAN: Relevance.MAY_CROSS,
+    Limit.YIELD: Relevance.YIELD,
+    Limit.OBSTACLE: Relevance.OBSTACLE,
 }
+_RANKS = {why: rank for rank, why in enumerate(Relevance)}
 
 
 @dataclass(frozen=True)
@@ -117,8 +134,8 @@ class CriticalObject:
     left_m: float
     bearing: str
     speed_mps: float
-    action: Action
-    why: Reason
+    action: Activity
+    why: Relevance
 
 
 @dataclass(frozen=True)
@@ -200,12 +217,12 @@ def scene_facts(
 def weather_words(weather: Weather) -> str:
     """Say how bright and how clear it is."""
     if weather.light >= DAY_LIGHT:
-        light = 'bright day'
+        light = Brightness.DAY
     else:
-        light = 'dull day' if weather.light >= DULL_LIGHT else 'dusk'
+        light = Brightness.DULL if weather.light >= DULL_LIGHT else Brightness.DUSK
     if weather.fog == 0.0:
-        return f'{light}, clear'
-    return f'{light}, {"thick" if weather.fog >= THICK_FOG_1PM else "light"} fog'
+        return f'{light}, {Air.CLEAR}'
+    return f'{light}, {Air.THICK_FOG if weather.fog >= THICK_FOG_1PM else Air.LIGHT_FOG}'
 
 
 def _road(route: Route, s_m: float) -> str:
@@ -235,18 +252,18 @@ def _objects(
         if away > SEEN_M or not _is_in_view(ahead, left, camera):
             continue
         place = _Place.of(frame, actor)
-        why: Reason | None
-        if actor.id == expert.actor:
-            rank, why = 0, _WHO_LIMITS.get(expert.limit, Reason.LIMITS)
-        else:
-            rank, why = _why(place, actor, frame, now.truth.route_s_m)
+        why = (
+            _WHO_LIMITS.get(expert.limit, Relevance.LIMITS)
+            if actor.id == expert.actor
+            else _why(place, actor, frame, now.truth.route_s_m)
+        )
         if why is not None:
             action = _action(place, actor)
             bearing = bearing_words(ahead, left)
             thing = CriticalObject(
                 actor.id, actor.kind, ahead, left, bearing, actor.speed_mps, action, why
             )
-            found.append((rank, away, actor.id, thing))
+            found.append((_RANKS[why], away, actor.id, thing))
     return tuple(thing for *_, thing in sorted(found, key=lambda row: row[:3])[:MAX_OBJECTS])
 
 
@@ -280,12 +297,10 @@ def _is_in_view(ahead_m: float, left_m: float, camera: CameraSettings) -> bool:
     return ahead_m > x and abs(left_m - y) <= half * (ahead_m - x)
 
 
-def _why(
-    place: _Place, actor: Actor, frame: RouteFrame, ego_s_m: float
-) -> tuple[int, Reason | None]:
-    """Rank and reason; no reason for who does not matter."""
+def _why(place: _Place, actor: Actor, frame: RouteFrame, ego_s_m: float) -> Relevance | None:
+    """None for who does not matter."""
     if place.s_m <= ego_s_m:
-        return 9, None
+        return None
     aside = abs(place.d_m)
     half = frame.route.lane_width_m / 2.0
     across = abs(math.sin(place.turned_rad)) * actor.length_m / 2.0
@@ -295,14 +310,14 @@ def _why(
     walks = actor.kind is ActorKind.PEDESTRIAN
     drives = actor.kind is ActorKind.VEHICLE and not actor.parked
     rules = (
-        (aside - across < half - ROOM_M, Reason.ON_THE_WAY),
-        (moves and _crosses(actor, frame, ego_s_m, half), Reason.CROSSES),
-        (walks and aside < PAVEMENT_M, Reason.MAY_STEP),
-        (not walks and not drives and aside < NARROWS_M, Reason.NARROWS),
-        (drives and aside < BESIDE_M and oncoming, Reason.ONCOMING),
-        (drives and aside < BESIDE_M, Reason.BESIDE),
+        (aside - across < half - ROOM_M, Relevance.ON_THE_WAY),
+        (moves and _crosses(actor, frame, ego_s_m, half), Relevance.CROSSES),
+        (walks and aside < PAVEMENT_M, Relevance.MAY_STEP),
+        (not walks and not drives and aside < NARROWS_M, Relevance.NARROWS),
+        (drives and aside < BESIDE_M and oncoming, Relevance.ONCOMING),
+        (drives and aside < BESIDE_M, Relevance.BESIDE),
     )
-    return next(((k, why) for k, (holds, why) in enumerate(rules, 1) if holds), (9, None))
+    return next((why for holds, why in rules if holds), None)
 
 
 def _crosses(actor: Actor, frame: RouteFrame, ego_s_m: float, half_m: float) -> bool:
@@ -312,20 +327,20 @@ def _crosses(actor: Actor, frame: RouteFrame, ego_s_m: float, half_m: float) -> 
     return bool(((np.abs(d_m) < half_m) & (s_m > ego_s_m)).any())
 
 
-def _action(place: _Place, actor: Actor) -> Action:
+def _action(place: _Place, actor: Actor) -> Activity:
     moves = actor.kind in (ActorKind.VEHICLE, ActorKind.PEDESTRIAN, ActorKind.CYCLIST)
     if moves and actor.parked:
-        return Action.PARKED
+        return Activity.PARKED
     if not moves or actor.speed_mps < STANDS_MPS:
-        return Action.STANDS
+        return Activity.STANDS
     if abs(place.turned_rad) < ALONG_RAD:
         if actor.brake_lights:
-            return Action.BRAKES
-        walks, drives = Action.WALKS_ALONG, Action.DRIVES_ALONG
+            return Activity.BRAKES
+        walks, drives = Activity.WALKS_ALONG, Activity.DRIVES_ALONG
     elif abs(place.turned_rad) > math.pi - ALONG_RAD:
-        walks, drives = Action.WALKS_AGAINST, Action.DRIVES_AGAINST
+        walks, drives = Activity.WALKS_AGAINST, Activity.DRIVES_AGAINST
     elif place.turned_rad > 0.0:
-        walks, drives = Action.WALKS_LEFT, Action.DRIVES_LEFT
+        walks, drives = Activity.WALKS_LEFT, Activity.DRIVES_LEFT
     else:
-        walks, drives = Action.WALKS_RIGHT, Action.DRIVES_RIGHT
+        walks, drives = Activity.WALKS_RIGHT, Activity.DRIVES_RIGHT
     return walks if actor.kind is ActorKind.PEDESTRIAN else drives
