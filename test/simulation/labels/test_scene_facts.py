@@ -140,6 +140,19 @@ def test_everybody_is_told_for_a_reason(thing, action, why):
     assert why in told.why
 
 
+def test_who_matters_more_is_told_before_who_is_nearer():
+    others = (
+        actor('beside', 109.0, 3.5, speed_mps=8.0),
+        actor('oncoming', 115.0, 3.5, yaw=math.pi, speed_mps=8.0),
+        actor('parked', 122.0, -3.2, parked=True),
+        actor('walker', 130.0, -4.5, kind=ActorKind.PEDESTRIAN),
+        actor('far on the way', 150.0, 0.0, speed_mps=14.0),
+    )
+    for k in range(3):
+        told = _facts(_scene(*others[k : k + 3])).objects
+        assert [thing.id for thing in told] == [one.id for one in others[k : k + 3]][::-1]
+
+
 @pytest.mark.parametrize(
     ('light_level', 'fog', 'words'),
     [
