@@ -15,7 +15,8 @@ import numpy as np
 
 from emma_planner.planning.baselines import half_acceleration
 from emma_planner.planning.checks import STOPPED_MPS, lateral_motion, longitudinal_motion
-from emma_planner.planning.types import FloatArray, Trajectory
+from emma_planner.planning.kinematics import integrate
+from emma_planner.planning.types import DT_NS, FloatArray, Trajectory
 from emma_planner.recordings.dataset import Example
 from emma_planner.training.wording import (
     mirrored_facts,
@@ -28,11 +29,21 @@ FASTEST_MPS = 36.0
 """130 km/h: what is faster is not taught."""
 
 
-def weights_of(examples: Sequence[Example]) -> FloatArray:
+MISTAKE_STEPS = 4
+"""What was driven is compared with what was wanted after so many steps, 2 s."""
+ASIDE_M = 1.0
+AHEAD_M = (1.0, 3.0)
+"""A gap aside is a whole mistake from here on; one along the way grows to one between these."""
+
+
+def weights_of(examples: Sequence[Example], mistakes: float = 0.0) -> FloatArray:
     """Return how often each is drawn, in all 1: rare situations more often than they are.
 
     A situation is the kind of road, whether the ego stands, the change of speed, the side of a
     turn, and the light; its examples are drawn by the square root of their number.
+
+    :param mistakes: how much more often one is drawn after which a model drove elsewhere than the
+        expert would have; see :func:`mistakes_of`
     """
     kinds = []
     for example in examples:
@@ -45,7 +56,33 @@ def weights_of(examples: Sequence[Example]) -> FloatArray:
         kinds.append((facts.get('road', ''), stands, *motion, state))
     counts = Counter(kinds)
     weights = np.array([1.0 / math.sqrt(counts[kind]) for kind in kinds])
+    if mistakes:
+        weights *= 1.0 + mistakes * mistakes_of(examples)
     return np.asarray(weights / weights.sum())
+
+
+def mistakes_of(examples: Sequence[Example]) -> FloatArray:
+    """Return ``(N,)`` how far what was driven is from what was wanted, 0 to 1.
+
+    The label of a window that a model drove says what the expert would have done; what the model
+    did is the history of the window 2 s later. 0 where there is none.
+
+    :param examples: of each drive in the order of time
+    """
+    found = np.zeros(len(examples))
+    for k, example in enumerate(examples):
+        then = (example.source, example.stamp_ns + MISTAKE_STEPS * DT_NS)
+        after = examples[k + 1 : k + 1 + MISTAKE_STEPS]
+        histories = [each.history for each in after if (each.source, each.stamp_ns) == then]
+        if not histories:
+            continue
+        driven = integrate(*histories[0][-MISTAKE_STEPS:].T)[-1]
+        wanted = example.planned.poses[MISTAKE_STEPS - 1]
+        gap_x, gap_y = driven[:2] - wanted[:2]
+        cos, sin = math.cos(wanted[2]), math.sin(wanted[2])
+        aside, ahead = abs(cos * gap_y - sin * gap_x), abs(cos * gap_x + sin * gap_y)
+        found[k] = max(aside / ASIDE_M, np.interp(ahead, AHEAD_M, (0.0, 1.0)))
+    return np.minimum(found, 1.0)
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def _batches(
     if config.stage != PERCEPTION:
         conversations = Conversations(owner, choose_codec(owner, 'auto'))
     schedule = Schedule(
-        weights_of(examples),
+        weights_of(examples, config.mistakes),
         config.mirrored,
         config.past_hidden,
         config.seed,

@@ -38,6 +38,8 @@ class TrainConfig:
     :param warmup: share of the steps in which the learning rate rises; in the last
         ``cooldown`` it falls to 0
     :param mirrored: share of the samples that are seen in a mirror
+    :param mistakes: a window after which the model that drove was elsewhere than the expert would
+        have been is drawn up to 1 + this times as often
     :param past_hidden: share of the samples that are told the present motion alone
     :param jitter: share of the pictures whose exposure, colours, sharpness and aim are changed
     :param outliers: share of the samples of sft whose picture shows nothing known; the plan is
@@ -71,6 +73,7 @@ class TrainConfig:
     cooldown: float = 0.3
     clip: float = 1.0
     mirrored: float = 0.5
+    mistakes: float = 0.0
     past_hidden: float = 0.3
     jitter: float = 0.5
     outliers: float = 0.0
@@ -109,6 +112,8 @@ class TrainConfig:
         for name in SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise TrainError(f'{name}: need 0 to 1, got {getattr(self, name)}')
+        if not self.mistakes >= 0.0:
+            raise TrainError(f'mistakes: need 0 or more, got {self.mistakes}')
         if not self.data:
             raise TrainError('data: need a folder at least, got none')
 

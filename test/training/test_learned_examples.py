@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from emma_planner.training.learned_examples import (
     Schedule,
     made_faster,
     mirrored,
+    mistakes_of,
     weights_of,
     with_past_hidden,
     with_unknown_picture,
@@ -83,6 +85,58 @@ def test_a_rare_kind_of_road_is_learned_more_often_than_it_is(tmp_path):
     records[9]['facts'] = {**records[9]['facts'], 'road': 'split'}
     weights = weights_of(list(read_examples(write_dataset(tmp_path / 'set', records))))
     assert weights[-1] == pytest.approx(3.0 * weights[0])
+
+
+def _driven_and_wanted(tmp_path, wanted, driven_curvature=0.0, driven_mps=5.0):
+    """Five windows of one drive, 0.5 s apart, whose first wants something."""
+    records = []
+    for k in range(5):
+        row = record(0, wanted if k == 0 else future())
+        row['stamp_ns'] = 10_000_000_000 + 500_000_000 * k
+        row['history'] = {
+            'speeds_mps': [driven_mps] * 10,
+            'curvatures_1pm': [driven_curvature] * 10,
+        }
+        records.append(row)
+    return list(read_examples(write_dataset(tmp_path / 'set', records)))
+
+
+def test_what_was_driven_as_wanted_is_no_mistake(tmp_path):
+    examples = _driven_and_wanted(tmp_path, future(5.0, 0.02), driven_curvature=0.02)
+    assert mistakes_of(examples) == pytest.approx(np.zeros(5), abs=1e-6)
+    assert weights_of(examples, mistakes=2.0) == pytest.approx(weights_of(examples))
+
+
+@pytest.mark.parametrize('side', [1.0, -1.0])
+def test_a_gap_aside_grows_to_a_whole_mistake(tmp_path, side):
+    # after 10 m, 2 s, a bend of radius 1 / k is k * 50 m aside
+    for number, (curvature, share) in enumerate([(0.004, 0.2), (0.012, 0.6), (0.05, 1.0)]):
+        wanted = future(5.0, side * curvature)
+        examples = _driven_and_wanted(tmp_path / str(number), wanted)
+        found = mistakes_of(examples)
+        assert found[0] == pytest.approx(share, abs=0.01)
+        assert (found[1:] == 0.0).all()
+
+
+def test_a_brake_that_was_not_used_is_a_mistake_too(tmp_path):
+    # 7.5 m were wanted and 10 m driven, where 1 m is none and 3 m a whole one
+    wanted = future(np.linspace(4.5, 0.0, 10))
+    assert mistakes_of(_driven_and_wanted(tmp_path, wanted))[0] == pytest.approx(0.75)
+
+
+def test_a_mistake_is_learned_more_often(tmp_path):
+    examples = _driven_and_wanted(tmp_path, future(5.0, 0.02))
+    plain, more = weights_of(examples), weights_of(examples, mistakes=2.0)
+    assert more.sum() == pytest.approx(1.0)
+    ratio = (more[0] / more[1]) / (plain[0] / plain[1])
+    assert ratio == pytest.approx(1.0 + 2.0 * mistakes_of(examples)[0])
+    assert ratio > 2.9
+
+
+def test_a_window_of_another_drive_says_nothing_of_what_was_driven(tmp_path):
+    examples = _driven_and_wanted(tmp_path, future(5.0, 0.05))
+    others = [replace(each, source='another') for each in examples[1:]]
+    assert mistakes_of([examples[0], *others])[0] == 0.0
 
 
 def test_a_hidden_past_says_the_present_alone(examples):

@@ -271,6 +271,10 @@ def test_the_learning_rate_rises_stays_and_falls():
             'mixed_precision: need one of no, bf16, fp16',
         ),
         (
+            'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1\nmistakes: -1.0',
+            'mistakes: need 0 or more, got -1.0',
+        ),
+        (
             'stage: sft\nmodel: a\ndata: b\nout: c\nsteps: 1\nmirrored: 1.5',
             'mirrored: need 0 to 1, got 1.5',
         ),

@@ -32,6 +32,8 @@ EGO_STANDS_MPS = 0.1
 """CARLA counts no collision of an ego that is slower (CollisionTest.EPSILON)."""
 DEVIATION_M = 30.0
 """Further from the route ends the drive (CARLA leaderboard 2.0, InRouteTest.offroad_max)."""
+PAST_END_M = 0.01
+"""The place on the route is known to this: the last of it is the end."""
 BLOCKED_MPS = 0.1
 BLOCKED_S = 180.0
 """Slower for so long ends the drive (CARLA leaderboard 2.0, ActorBlockedTest)."""
@@ -173,6 +175,9 @@ class InfractionMonitor:
             self._end = End.ARRIVED
         elif abs(now.truth.route_d_m) > DEVIATION_M:
             self._finish(End.DEVIATED, now, f'{now.truth.route_d_m:.1f} m beside the route')
+        elif now.truth.route_s_m > now.truth.route.length_m - PAST_END_M:
+            beside_m = now.truth.route_d_m
+            self._finish(End.DEVIATED, now, f'passed the destination {beside_m:.1f} m beside it')
         elif stood_s >= BLOCKED_S:
             self._finish(End.BLOCKED, now, f'stood for {stood_s:.0f} s')
         elif self._seconds(now) >= self._scenario.time_limit_s:

@@ -212,6 +212,16 @@ def test_more_than_thirty_metres_beside_the_route_ends_the_drive(side):
     assert monitor.end is End.DEVIATED
 
 
+def test_passing_the_destination_beside_it_ends_the_drive_and_is_no_arrival():
+    monitor = _monitor()
+    length_m = observation().truth.route.length_m
+    assert monitor.observe(observation(d_m=2.6, s_m=length_m - 0.3)) == ()
+    assert monitor.end is None
+    (found,) = monitor.observe(observation(0.1, d_m=2.6, s_m=length_m))
+    assert (found.kind, monitor.end) == (InfractionKind.DEVIATION, End.DEVIATED)
+    assert found.detail == 'passed the destination 2.6 m beside it'
+
+
 def test_standing_for_three_minutes_ends_the_drive():
     monitor = _monitor()
     assert monitor.observe(observation(0.0, speed_mps=5.0)) == ()
