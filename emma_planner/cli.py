@@ -100,7 +100,7 @@ def _add_drive(commands: argparse._SubParsersAction[_Parser]) -> None:
         help='drive scenarios in closed loop and score the drives',
         description='Drive in the simulator in lock-step: an MCAP bag and a plan log per drive, '
         'scores.json, and a table. Planners: expert, expert-path (the expert at rate_hz, as '
-        'paths), mllm, or a kinematic baseline.',
+        'paths), mllm, or a kinematic baseline. A run that was cut off goes on.',
     )
     drive.add_argument('--list', action='store_true', help='show the scenarios, drive none')
     drive.add_argument('--split', default='val', help='train, val or test (default val)')

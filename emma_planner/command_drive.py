@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 from emma_planner.command_options import FAILED, USAGE, config_of, fail, interrupted_once, why
 from emma_planner.config import ConfigError
@@ -22,13 +23,14 @@ from emma_planner.simulation.drives.drive_task import EXPERTS, DriveTask, run_ta
 from emma_planner.simulation.film.film_files import FilmError
 from emma_planner.simulation.scenario import Scenario, ScenarioError, scenario_of, split_size
 from emma_planner.simulation.scoring.score_files import (
+    DriveSettings,
     OutFolderError,
-    clear_out_folder,
+    begin_drives,
     write_scores,
 )
-from emma_planner.simulation.scoring.score_summary import summarise
+from emma_planner.simulation.scoring.score_summary import ScoreSummary, summarise
 from emma_planner.simulation.scoring.score_table import score_table
-from emma_planner.simulation.scoring.scores import score_drive
+from emma_planner.simulation.scoring.scores import DriveScores, score_drive
 from emma_planner.simulation.world import WorldError
 
 NAME = 'drive'
@@ -55,13 +57,15 @@ def run(arguments: argparse.Namespace) -> int:
             _print_list(scenarios)
             return 0
         tasks = _tasks(arguments, scenarios)
-        clear_out_folder(arguments.out, overwrite=arguments.overwrite)
+        settings = _settings(arguments, tasks[0])
+        names = [scenario.name for scenario in scenarios]
+        kept = begin_drives(arguments.out, settings, names, overwrite=arguments.overwrite)
     except (ConfigError, ResourceError, ScenarioError) as err:
         return fail(NAME, err, USAGE)
     except OutFolderError as err:
         return fail(NAME, err, FAILED)
     with interrupted_once():
-        return _run(arguments, tasks)
+        return _run(arguments, tasks, settings, kept)
 
 
 def _scenarios(arguments: argparse.Namespace) -> list[Scenario]:
@@ -108,38 +112,61 @@ def _tasks(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[Dri
     ]
 
 
-def _run(arguments: argparse.Namespace, tasks: list[DriveTask]) -> int:
-    records: dict[int, DriveRecord] = {}
+def _settings(arguments: argparse.Namespace, task: DriveTask) -> DriveSettings:
+    return DriveSettings(
+        split=arguments.split,
+        density=arguments.density,
+        latency_s=arguments.latency,
+        config_hash=task.config.hash(),
+        driver=task.driver,
+        time_limit_s=arguments.time_limit,
+    )
+
+
+def _run(
+    arguments: argparse.Namespace,
+    tasks: list[DriveTask],
+    settings: DriveSettings,
+    kept: list[DriveScores],
+) -> int:
+    """Drive what is left of a run.
+
+    :param kept: scores of the drives of the run that are there
+    """
+    scores = {drive.scenario: drive for drive in kept}
+    names = {task.scenario.name for task in tasks}
+    todo = [task for task in tasks if task.scenario.name not in scores]
     error: BaseException | None = None
     try:
         with ProgressBar(float(len(tasks)), 'drives', shown=not arguments.quiet) as bar:
-            for number, record in _results(arguments, tasks):
-                records[number] = record
-                bar.update(float(len(records)), f'{len(records)} of {len(tasks)}')
+            for _, record in _results(arguments, todo):
+                scores[record.scenario.name] = score_drive(record)
+                num = len(names & set(scores))
+                bar.update(float(num), f'{num} of {len(tasks)}')
+                _write(arguments.out, scores, settings, complete=False)
                 if record.end is End.INTERRUPTED:
                     error = KeyboardInterrupt()
                     break
     except (*ERRORS, KeyboardInterrupt, OSError) as err:
         error = err
-    if not records:
+    if not scores:
         return fail(NAME, error or 'need one drive at least, got none', FAILED)
-    summary = summarise([score_drive(records[number]) for number in sorted(records)])
-    write_scores(
-        arguments.out,
-        summary,
-        split=arguments.split,
-        density=arguments.density,
-        latency_s=arguments.latency,
-        config_hash=tasks[0].config.hash(),
-        complete=error is None,
-    )
+    summary = _write(arguments.out, scores, settings, complete=error is None)
     if not arguments.quiet:
         print(score_table(summary))
         print(f'\nresults   {arguments.out}')
     if error is not None:
-        kept = f'kept {len(records)} of {len(tasks)} drives in {arguments.out}'
-        return fail(NAME, f'{why(error)}; {kept}', FAILED)
+        kept_now = f'kept {len(names & set(scores))} of {len(tasks)} drives in {arguments.out}'
+        return fail(NAME, f'{why(error)}; {kept_now}; the same command goes on', FAILED)
     return 0
+
+
+def _write(
+    folder: Path, scores: dict[str, DriveScores], settings: DriveSettings, *, complete: bool
+) -> ScoreSummary:
+    summary = summarise(list(scores.values()))
+    write_scores(folder, summary, settings, complete=complete)
+    return summary
 
 
 def _results(

@@ -99,6 +99,28 @@ def test_results_of_an_earlier_run_are_kept_unless_told_otherwise(tmp_path, caps
     assert _drive(*options, '--overwrite') == 0
 
 
+def test_a_run_that_was_cut_off_goes_on_and_drives_no_more_than_is_left(tmp_path):
+    options = ('--planner', 'expert', *SHORT, '--quiet')
+    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
+    assert _drive(*options, '--seeds', '0-1', '--out', str(whole)) == 0
+    assert _drive(*options, '--seeds', '0', '--out', str(cut)) == 0
+    # as it is left where the second drive is under way
+    path, log = cut / 'scores.json', cut / 'val-000/plans.jsonl'
+    path.write_text(path.read_text().replace('"complete": true', '"complete": false'))
+    (cut / 'val-001/drive').mkdir(parents=True)
+    driven_ns = log.stat().st_mtime_ns
+    assert _drive(*options, '--seeds', '0-1', '--out', str(cut)) == 0
+    assert log.stat().st_mtime_ns == driven_ns
+    assert path.read_text() == (whole / 'scores.json').read_text()
+
+
+def test_drives_of_another_density_are_not_mixed(tmp_path, capsys):
+    options = ('--planner', 'expert', *SHORT, '--out', str(tmp_path), '--quiet')
+    assert _drive(*options, '--seeds', '0') == 0
+    assert _drive(*options, '--seeds', '0-1', '--density', '0.3') == 1
+    assert 'need the drives that were begun here, got another density' in capsys.readouterr().err
+
+
 def test_a_drive_that_was_cut_off_is_overwritten_and_nothing_else_is(tmp_path, capsys):
     cut, other = tmp_path / 'val-007/drive', tmp_path / 'recording/drive'
     cut.mkdir(parents=True)

@@ -14,7 +14,11 @@ from emma_planner.fan_out import fan_out
 from emma_planner.simulation.camera_settings import CameraSettings
 from emma_planner.simulation.drives.drive_task import DriveTask, run_task
 from emma_planner.simulation.scenario import scenario_of
-from emma_planner.simulation.scoring.score_files import clear_out_folder, write_scores
+from emma_planner.simulation.scoring.score_files import (
+    DriveSettings,
+    clear_out_folder,
+    write_scores,
+)
 from emma_planner.simulation.scoring.score_summary import ScoreSummary, summarise
 from emma_planner.simulation.scoring.scores import score_drive
 
@@ -61,15 +65,8 @@ def drive_variant(
     ]
     records = dict(fan_out(run_task, tasks, workers=workers, ray_address=ray_address))
     summary = summarise([score_drive(records[number]) for number in sorted(records)])
-    write_scores(
-        folder,
-        summary,
-        split=options.split,
-        density=options.density,
-        latency_s=options.latency_s,
-        config_hash=config.hash(),
-        complete=True,
-    )
+    settings = DriveSettings(options.split, options.density, options.latency_s, config.hash())
+    write_scores(folder, summary, settings, complete=True)
     return summary
 
 

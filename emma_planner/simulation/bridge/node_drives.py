@@ -32,6 +32,7 @@ from emma_planner.simulation.film.film_files import FilmError
 from emma_planner.simulation.observation import VehicleShape
 from emma_planner.simulation.scenario import ScenarioError, scenario_of
 from emma_planner.simulation.scoring.score_files import (
+    DriveSettings,
     OutFolderError,
     clear_out_folder,
     write_scores,
@@ -149,15 +150,15 @@ def drive_node(port: Any, config: SimulationConfig) -> int:
     is_complete = bool(records) and error is None and records[-1].end is not End.INTERRUPTED
     if records:
         summary = summarise([score_drive(record) for record in records])
-        write_scores(
-            folder,
-            summary,
+        settings = DriveSettings(
             split=config.split,
             density=tasks[0].scenario.traffic_density if config.density != OWN else None,
             latency_s=tasks[0].latency_s,
             config_hash=config.hash(),
-            complete=is_complete,
+            driver=config.driver,
+            time_limit_s=config.time_limit_s or None,
         )
+        write_scores(folder, summary, settings, complete=is_complete)
         print(f'{score_table(summary)}\n\nresults   {folder}')
     if error is not None and not isinstance(error, KeyboardInterrupt):
         print(f'simulation_node: {" ".join(str(error).split())}', file=sys.stderr)

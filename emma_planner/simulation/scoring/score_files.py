@@ -1,21 +1,59 @@
-"""The folder of a run of drives: scores.json beside one folder a drive."""
+"""The folder of a run of drives: scores.json beside one folder a drive.
+
+The scores are written after each drive, so a run that was cut off goes on where it was.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from emma_planner.simulation.scoring.score_summary import ScoreSummary, summary_to_json
+from emma_planner.simulation.scoring.score_summary import (
+    ScoreSummary,
+    drive_from_json,
+    summary_to_json,
+)
+from emma_planner.simulation.scoring.scores import DriveScores
 
 SCORES = 'scores.json'
 DRIVE_NAME = re.compile(r'(train|val|test)-\d+')
 """Folders of drives, and nothing else, are removed."""
+MEASURED = 'measured'
 
 
 class OutFolderError(Exception):
     """The output folder cannot be used."""
+
+
+@dataclass(frozen=True)
+class DriveSettings:
+    """What a run of drives is of: drives of other settings are not mixed with its own.
+
+    :param density: traffic density where it is not each scenario's own
+    :param latency_s: simulated time from image to path, None for what each plan took
+    :param driver: an expert, or empty for the planner of the configuration
+    :param time_limit_s: of a drive where it is not the scenario's own
+    """
+
+    split: str
+    density: float | None
+    latency_s: float | None
+    config_hash: str
+    driver: str = ''
+    time_limit_s: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``scores.json``."""
+        return {
+            **asdict(self),
+            'latency_s': MEASURED if self.latency_s is None else self.latency_s,
+        }
 
 
 def clear_out_folder(folder: Path, *, overwrite: bool) -> None:
@@ -35,30 +73,65 @@ def clear_out_folder(folder: Path, *, overwrite: bool) -> None:
     (folder / SCORES).unlink(missing_ok=True)
 
 
-def write_scores(
-    folder: Path,
-    summary: ScoreSummary,
-    *,
-    split: str,
-    density: float | None,
-    latency_s: float | None,
-    config_hash: str,
-    complete: bool,
-) -> None:
-    """Write what was driven and how it was scored.
+def begin_drives(
+    folder: Path, settings: DriveSettings, scenarios: Collection[str], *, overwrite: bool
+) -> list[DriveScores]:
+    """Begin a run of drives, or go on with the same one.
 
-    :param density: traffic density where it is not each scenario's own
-    :param latency_s: None for what each plan took
+    :param scenarios: names of what is to be driven; what is left of a drive of one of them that
+        did not come to its end is removed
+    :returns: scores of the drives that are there, in all those of the folder
+    :raises OutFolderError: results of another run are there, or of this one and all of it; the
+        scores cannot be read
+    """
+    if overwrite or not (folder / SCORES).exists():
+        clear_out_folder(folder, overwrite=overwrite)
+        return []
+    there = _read(folder / SCORES)
+    wanted = settings.to_json()
+    differs = [key for key in wanted if there.get(key) != wanted[key]]
+    if differs:
+        raise OutFolderError(
+            f'{folder}: need the drives that were begun here, got another {", ".join(differs)}; '
+            'name another folder or say overwrite'
+        )
+    try:
+        drives = [drive_from_json(values) for values in there['drives']]
+    except (KeyError, TypeError, ValueError) as err:
+        raise OutFolderError(f'{folder / SCORES}: need scores of drives, got {err!r}') from err
+    kept = [drive for drive in drives if drive.is_over]
+    left = set(scenarios) - {drive.scenario for drive in kept}
+    if not left:
+        clear_out_folder(folder, overwrite=False)
+    for name in left:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    return kept
+
+
+def write_scores(
+    folder: Path, summary: ScoreSummary, settings: DriveSettings, *, complete: bool
+) -> None:
+    """Write what was driven and how it was scored; a file that is there is replaced in one go.
+
     :param complete: all drives that were asked for are in it
     """
     about = {
         'planner': summary.drives[0].planner,
-        'split': split,
-        'density': density,
-        'latency_s': 'measured' if latency_s is None else latency_s,
-        'config_hash': config_hash,
+        **settings.to_json(),
         'complete': complete,
     }
     text = json.dumps({**about, **summary_to_json(summary)}, indent=2, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SCORES).write_text(text + '\n', encoding='utf-8')
+    draft = folder / f'.{SCORES}.part'
+    draft.write_text(text + '\n', encoding='utf-8')
+    os.replace(draft, folder / SCORES)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as err:
+        raise OutFolderError(f'{path}: need scores of drives, got {err}') from err
+    if not isinstance(values, dict):
+        raise OutFolderError(f'{path}: need scores of drives, got {type(values).__name__}')
+    return values

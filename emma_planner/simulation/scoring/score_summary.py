@@ -6,7 +6,7 @@ drives does not matter. Knows no formula of a score and no file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ from emma_planner.intervals import (
     ratio_figures,
 )
 from emma_planner.planning.types import FloatArray
-from emma_planner.simulation.drive import InfractionKind
-from emma_planner.simulation.scoring.scores import LABEL, DriveScores
+from emma_planner.simulation.drive import End, Infraction, InfractionKind
+from emma_planner.simulation.scoring.scores import LABEL, DriveScores, PdmTerms
 
 
 @dataclass(frozen=True)
@@ -133,17 +133,28 @@ def drive_to_json(drive: DriveScores) -> dict[str, Any]:
         'pdm': {'score': drive.pdm.score, **vars(drive.pdm)},
         'speed_percents': list(drive.speed_percents),
         'infractions': {kind.value: count for kind, count in drive.infractions},
-        'events': [
-            {
-                'kind': event.kind.value,
-                'time_s': event.time_s,
-                'x_m': event.x_m,
-                'y_m': event.y_m,
-                'detail': event.detail,
-            }
-            for event in drive.events
-        ],
+        'events': [{**vars(event), 'kind': event.kind.value} for event in drive.events],
     }
+
+
+def drive_from_json(values: Mapping[str, Any]) -> DriveScores:
+    """Read what :func:`drive_to_json` wrote.
+
+    :raises KeyError: something is missing
+    :raises TypeError: something is there that is none of it
+    :raises ValueError: no such end or infraction
+    """
+    pdm = {name: value for name, value in values['pdm'].items() if name != 'score'}
+    counts = ((InfractionKind(kind), count) for kind, count in values['infractions'].items())
+    events = ({**event, 'kind': InfractionKind(event['kind'])} for event in values['events'])
+    read = {
+        'end': End(values['end']),
+        'pdm': PdmTerms(**pdm),
+        'speed_percents': tuple(values['speed_percents']),
+        'infractions': tuple(counts),
+        'events': tuple(Infraction(**event) for event in events),
+    }
+    return DriveScores(**{**values, **read})
 
 
 def _means(drive: DriveScores) -> dict[str, float]:

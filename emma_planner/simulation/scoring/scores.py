@@ -104,6 +104,11 @@ class DriveScores:
     collisions: int
     collisions_at_fault: int
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it came to an end of its own."""
+        return self.end is not End.INTERRUPTED
+
 
 def score_drive(record: DriveRecord, expert_progress_m: float | None = None) -> DriveScores:
     """Score one drive.

@@ -12,6 +12,7 @@ from simulation.drives_by_hand import infraction, record
 from emma_planner.simulation.drive import DriveRecord, End, InfractionKind
 from emma_planner.simulation.scoring.score_summary import (
     ScoreSummary,
+    drive_from_json,
     drive_to_json,
     summarise,
     summary_to_json,
@@ -153,6 +154,12 @@ def test_json_of_a_drive_holds_its_scores_and_reasons():
     assert data['pdm']['score'] == 0.0
     assert data['infractions'] == {'collision_pedestrian': 1, 'collision_vehicle': 1}
     assert json.loads(json.dumps(data)) == data
+
+
+def test_scores_of_a_drive_are_read_as_they_were_written():
+    for drive in _drives():
+        scores = score_drive(drive)
+        assert drive_from_json(json.loads(json.dumps(drive_to_json(scores)))) == scores
 
 
 def test_json_has_null_where_nothing_supports_a_figure():
