@@ -198,7 +198,7 @@ class World:
             pose=pose,
             speed_mps=speed,
             yaw_rate_radps=yaw_rate,
-            command=command_at(route, self._route_s_m),
+            command=command_at(route, self._route_s_m, offset),
             image=self._picture(pose) if render else None,
             arrived=self._arrived(offset),
             truth=self._truth(pose, offset),

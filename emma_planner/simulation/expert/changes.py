@@ -17,9 +17,8 @@ from emma_planner.simulation.expert.gaps import blocker
 from emma_planner.simulation.expert.speed import Cap, Cause, Limit, Stop
 from emma_planner.simulation.observation import Actor, Route, RouteSpan
 from emma_planner.simulation.roads.polyline import quintic_step
-from emma_planner.simulation.roads.route import TURNING_KINDS
+from emma_planner.simulation.roads.route import LEFT, RIGHT, TURNING_KINDS
 
-LEFT, RIGHT = 'change lane left', 'change lane right'
 BEHIND_M = 80.0
 AHEAD_M = 100.0
 SHORTEST_M = 16.0

@@ -16,7 +16,8 @@ from emma_planner.simulation.observation import Route, RouteSpan
 from emma_planner.simulation.roads.polyline import quintic_step, way_along
 from emma_planner.simulation.roads.road_graph import Lane, RoadGraph, RouteError
 
-FOLLOW = 'follow lane'
+FOLLOW, LEFT, RIGHT = 'follow lane', 'change lane left', 'change lane right'
+CHANGES = {LEFT: 1.0, RIGHT: -1.0}
 ANNOUNCE_M = 30.0
 """A command holds from this far before what it is about."""
 CHANGE_M = 40.0
@@ -113,12 +114,43 @@ def plan_route(
     return route, tuple(steps)
 
 
-def command_at(route: Route, s_m: float) -> str:
-    """Return the route command at a distance along the route: what comes next, announced."""
-    for span in route.spans:
-        if span.command != FOLLOW and span.start_s_m - ANNOUNCE_M <= s_m < span.end_s_m:
-            return span.command
-    return FOLLOW
+def command_at(route: Route, s_m: float, d_m: float) -> str:
+    """Return the route command for an ego at a place: how to reach its lane, or what comes next.
+
+    Told from where the ego is, as lane-level routers do (Apollo's passages): to change lanes as
+    long as its middle is in another lane than the one that the route wants, and no longer.
+
+    :param s_m: along the route
+    :param d_m: to the left of the route
+    """
+    announced = [
+        span
+        for span in route.spans
+        if span.command != FOLLOW and span.start_s_m - ANNOUNCE_M <= s_m < span.end_s_m
+    ]
+    if _span_at(route, s_m).kind in TURNING_KINDS:
+        return announced[0].command if announced else FOLLOW
+    aside_m = -d_m  # from the ego to the left, where the route wants it
+    for span in announced:
+        if span.command in CHANGES:
+            part = (s_m - span.start_s_m) / (span.end_s_m - span.start_s_m)
+            undone = 1.0 - float(quintic_step(np.array(part)))
+            aside_m += CHANGES[span.command] * undone * route.lane_width_m
+        change = _change_by(route, aside_m)
+        if change or span.command not in CHANGES:
+            return change or span.command
+    return _change_by(route, aside_m) or FOLLOW
+
+
+def _span_at(route: Route, s_m: float) -> RouteSpan:
+    return next((span for span in route.spans if s_m < span.end_s_m), route.spans[-1])
+
+
+def _change_by(route: Route, aside_m: float) -> str:
+    """Return the change of lane that brings the ego so far to the left, none within its own."""
+    if abs(aside_m) <= 0.5 * route.lane_width_m:
+        return ''
+    return LEFT if aside_m > 0.0 else RIGHT
 
 
 def _edges(graph: RoadGraph, lane: Lane) -> tuple[Lane, ...]:
@@ -200,7 +232,7 @@ def _change(lane: Lane, other: Lane, enter_m: float, changes: int) -> tuple[list
     points = mine + weight[:, None] * (theirs - mine)
     side = lane.index - other.index  # 1 to the left
     half = len(s) // 2
-    change = 'change lane left' if side > 0 else 'change lane right'
+    change = LEFT if side > 0 else RIGHT
     width = lane.width_m
     return [
         _straight_on(lane, enter_m, begin),

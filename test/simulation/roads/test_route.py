@@ -66,10 +66,10 @@ def test_room_is_told_to_both_sides_also_during_a_change():
 )
 def test_a_turn_is_commanded_before_it_comes(end, command):
     route, _ = _plan(junction(), 'a~b~0', end)
-    assert command_at(route, 45.0 - ANNOUNCE_M - 1.0) == 'follow lane'
-    assert command_at(route, 45.0 - ANNOUNCE_M + 1.0) == command
-    assert command_at(route, 50.0) == command
-    assert command_at(route, route.length_m - 1.0) == 'follow lane'
+    assert command_at(route, 45.0 - ANNOUNCE_M - 1.0, 0.0) == 'follow lane'
+    assert command_at(route, 45.0 - ANNOUNCE_M + 1.0, 0.0) == command
+    assert command_at(route, 50.0, 0.0) == command
+    assert command_at(route, route.length_m - 1.0, 0.0) == 'follow lane'
 
 
 @pytest.mark.parametrize('exit_', [0, 1, 2])
@@ -81,22 +81,60 @@ def test_in_a_roundabout_it_is_commanded_at_each_exit_whether_it_is_the_one(exit
     for step in passed:  # at the mouth of an exit, and up to the end of it
         for part in (0.01, 0.5, 0.99):
             s_m = step.start_s_m + part * step.lane.length_m
-            assert command_at(route, s_m) == 'go straight'
+            assert command_at(route, s_m, 0.0) == 'go straight'
     mouth = entered[-1]
     assert mouth.lane.id == f'o{exit_}~e{exit_}~0'
     told_m = entered[-2].start_s_m
-    assert command_at(route, told_m + 1.0) == 'turn right'
-    assert command_at(route, mouth.start_s_m + 1.0) == 'turn right'
+    assert command_at(route, told_m + 1.0, 0.0) == 'turn right'
+    assert command_at(route, mouth.start_s_m + 1.0, 0.0) == 'turn right'
     first = 'go straight' if exit_ else 'turn right'
-    assert command_at(route, 45.0 - ANNOUNCE_M + 1.0) == first
-    assert command_at(route, route.length_m - 1.0) == 'follow lane'
+    assert command_at(route, 45.0 - ANNOUNCE_M + 1.0, 0.0) == first
+    assert command_at(route, route.length_m - 1.0, 0.0) == 'follow lane'
 
 
 def test_a_lane_change_is_commanded_by_its_side():
     route, _ = _plan(two_lane_road(80.0, 40.0), 'a~b~0', 'b~c~1')
-    assert command_at(route, 10.0) == 'change lane right'
+    assert command_at(route, 10.0, 0.0) == 'change lane right'
     route, _ = _plan(two_lane_road(80.0, 40.0), 'a~b~1', 'b~c~0')
-    assert command_at(route, 10.0) == 'change lane left'
+    assert command_at(route, 10.0, 0.0) == 'change lane left'
+
+
+def _change_right():
+    route, _ = _plan(two_lane_road(80.0, 40.0), 'a~b~0', 'b~c~1')
+    (change,) = (span for span in route.spans if span.command == 'change lane right')
+    return route, change
+
+
+def test_a_lane_change_is_commanded_until_the_ego_is_over_the_line():
+    route, change = _change_right()
+    half = 0.5 * (change.start_s_m + change.end_s_m)
+    assert command_at(route, half - 1.0, 0.0) == 'change lane right'
+    assert command_at(route, half + 1.0, 0.0) == 'follow lane'
+
+
+def test_who_has_changed_before_the_route_does_follows_the_lane():
+    route, change = _change_right()
+    assert command_at(route, change.start_s_m - 5.0, -3.5) == 'follow lane'
+
+
+def test_who_has_not_changed_yet_is_told_to_after_the_route_has():
+    route, change = _change_right()
+    assert command_at(route, change.end_s_m + 5.0, 3.5) == 'change lane right'
+
+
+@pytest.mark.parametrize(
+    ('d_m', 'command'), [(3.5, 'change lane right'), (-2.0, 'change lane left')]
+)
+def test_who_is_in_another_lane_than_the_route_is_told_to_come_back(d_m, command):
+    route, _ = _plan(two_lane_road(80.0, 40.0), 'a~b~0', 'b~c~0')
+    assert command_at(route, 10.0, d_m) == command
+    assert command_at(route, 10.0, 0.4 * d_m) == 'follow lane'
+
+
+def test_before_a_turn_who_is_in_another_lane_changes_first_and_within_it_turns():
+    route, _ = _plan(junction(), 'a~b~0', 'left~l~0')
+    assert command_at(route, 45.0 - 10.0, -3.5) == 'change lane left'
+    assert command_at(route, 50.0, -3.5) == 'turn left'
 
 
 def test_spans_cover_the_route_without_gaps():
