@@ -6,7 +6,6 @@ The scores are written after each drive, so a run that was cut off goes on where
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Collection
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from emma_planner.recordings.dataset import write_text
 from emma_planner.simulation.scoring.score_summary import (
     ScoreSummary,
     drive_from_json,
@@ -87,18 +87,18 @@ def begin_drives(
     if overwrite or not (folder / SCORES).exists():
         clear_out_folder(folder, overwrite=overwrite)
         return []
-    there = _read(folder / SCORES)
-    wanted = settings.to_json()
-    differs = [key for key in wanted if there.get(key) != wanted[key]]
+    path, wanted = folder / SCORES, settings.to_json()
+    try:
+        there = json.loads(path.read_text(encoding='utf-8'))
+        differs = [key for key in wanted if there.get(key) != wanted[key]]
+        drives = [] if differs else [drive_from_json(values) for values in there['drives']]
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as err:
+        raise OutFolderError(f'{path}: need scores of drives, got {err!r}') from err
     if differs:
         raise OutFolderError(
             f'{folder}: need the drives that were begun here, got another {", ".join(differs)}; '
             'name another folder or say overwrite'
         )
-    try:
-        drives = [drive_from_json(values) for values in there['drives']]
-    except (KeyError, TypeError, ValueError) as err:
-        raise OutFolderError(f'{folder / SCORES}: need scores of drives, got {err!r}') from err
     kept = [drive for drive in drives if drive.is_over]
     left = set(scenarios) - {drive.scenario for drive in kept}
     if not left:
@@ -122,16 +122,4 @@ def write_scores(
     }
     text = json.dumps({**about, **summary_to_json(summary)}, indent=2, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f'.{SCORES}.part'
-    draft.write_text(text + '\n', encoding='utf-8')
-    os.replace(draft, folder / SCORES)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as err:
-        raise OutFolderError(f'{path}: need scores of drives, got {err}') from err
-    if not isinstance(values, dict):
-        raise OutFolderError(f'{path}: need scores of drives, got {type(values).__name__}')
-    return values
+    write_text(folder / SCORES, text + '\n')
