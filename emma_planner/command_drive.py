@@ -120,6 +120,7 @@ def _settings(arguments: argparse.Namespace, task: DriveTask) -> DriveSettings:
         config_hash=task.config.hash(),
         driver=task.driver,
         time_limit_s=arguments.time_limit,
+        camera=arguments.camera,
     )
 
 

@@ -65,7 +65,13 @@ def drive_variant(
     ]
     records = dict(fan_out(run_task, tasks, workers=workers, ray_address=ray_address))
     summary = summarise([score_drive(records[number]) for number in sorted(records)])
-    settings = DriveSettings(options.split, options.density, options.latency_s, config.hash())
+    settings = DriveSettings(
+        split=options.split,
+        density=options.density,
+        latency_s=options.latency_s,
+        config_hash=config.hash(),
+        camera=options.camera,
+    )
     write_scores(folder, summary, settings, complete=True)
     return summary
 

@@ -157,6 +157,7 @@ def drive_node(port: Any, config: SimulationConfig) -> int:
             config_hash=config.hash(),
             driver=config.driver,
             time_limit_s=config.time_limit_s or None,
+            camera=(config.camera_width_px, config.camera_height_px),
         )
         write_scores(folder, summary, settings, complete=is_complete)
         print(f'{score_table(summary)}\n\nresults   {folder}')

@@ -39,6 +39,7 @@ class DriveSettings:
     :param latency_s: simulated time from image to path, None for what each plan took
     :param driver: an expert, or empty for the planner of the configuration
     :param time_limit_s: of a drive where it is not the scenario's own
+    :param camera: width and height of its pictures [px], None for the usual
     """
 
     split: str
@@ -47,12 +48,14 @@ class DriveSettings:
     config_hash: str
     driver: str = ''
     time_limit_s: float | None = None
+    camera: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``scores.json``."""
         return {
             **asdict(self),
             'latency_s': MEASURED if self.latency_s is None else self.latency_s,
+            'camera': None if self.camera is None else list(self.camera),
         }
 
 
@@ -65,9 +68,7 @@ def clear_out_folder(folder: Path, *, overwrite: bool) -> None:
     if not (folder / SCORES).exists() and not drives:
         return
     if not overwrite:
-        raise OutFolderError(
-            f'{folder}: need a folder without results, got some; name another one or say overwrite'
-        )
+        raise _taken(folder)
     for path in drives:
         shutil.rmtree(path)
     (folder / SCORES).unlink(missing_ok=True)
@@ -102,7 +103,7 @@ def begin_drives(
     kept = [drive for drive in drives if drive.is_over]
     left = set(scenarios) - {drive.scenario for drive in kept}
     if not left:
-        clear_out_folder(folder, overwrite=False)
+        raise _taken(folder)
     for name in left:
         shutil.rmtree(folder / name, ignore_errors=True)
     return kept
@@ -123,3 +124,9 @@ def write_scores(
     text = json.dumps({**about, **summary_to_json(summary)}, indent=2, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SCORES, text + '\n')
+
+
+def _taken(folder: Path) -> OutFolderError:
+    return OutFolderError(
+        f'{folder}: need a folder without results, got some; name another one or say overwrite'
+    )

@@ -19,7 +19,7 @@ from emma_planner.simulation.scoring.score_files import (
 from emma_planner.simulation.scoring.score_summary import summarise
 from emma_planner.simulation.scoring.scores import score_drive
 
-SETTINGS = DriveSettings('val', 0.1, None, 'abc', 'expert', 6.0)
+SETTINGS = DriveSettings('val', 0.1, None, 'abc', 'expert', 6.0, (640, 360))
 NAMES = ('val-000', 'val-001', 'val-002')
 
 
@@ -73,6 +73,7 @@ def test_a_run_that_is_whole_is_kept_unless_told_otherwise(tmp_path):
         ({'config_hash': 'other'}, 'config_hash'),
         ({'driver': ''}, 'driver'),
         ({'time_limit_s': None}, 'time_limit_s'),
+        ({'camera': (448, 252)}, 'camera'),
     ],
 )
 def test_drives_of_other_settings_are_not_mixed(tmp_path, change, named):
