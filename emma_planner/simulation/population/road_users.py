@@ -26,7 +26,7 @@ class RoadUsers:
 
     :param points: ``(N, 5, 2)`` corners and middle [m]
     :param stays: does not move, ever
-    :param walks: on foot
+    :param walks: on foot, and with a way still to go
     """
 
     names: tuple[str, ...]
@@ -74,7 +74,7 @@ def road_users(
         np.array([row[1].yaw_rad for row in rows]),
         np.array([row[4] for row in rows]),
         (False,) * moving + tuple(o.parked or o.kind in THINGS for o in obstacles),
-        (False,) * moving + tuple(o.kind is ActorKind.PEDESTRIAN for o in obstacles),
+        (False,) * moving + tuple(_walks(o) for o in obstacles),
     )
 
 
@@ -85,6 +85,10 @@ def look(car: CarState, users: RoadUsers) -> Seen:
     near = np.flatnonzero(apart < LOOK_M)
     s, offset = project(points, s_m, users.points[near])
     return Seen(near, s, offset, float(s_m[0]), float(s_m[-1]))
+
+
+def _walks(actor: Actor) -> bool:
+    return actor.kind is ActorKind.PEDESTRIAN and len(actor.path) > 0
 
 
 def _outline(pose: Pose, length_m: float, width_m: float) -> FloatArray:

@@ -23,6 +23,8 @@ from emma_planner.simulation.roads.road_graph import JOIN_M, RoadGraph
 
 BAND_M = 0.35
 """Room beside a car's swept band that others must leave free."""
+WALKER_ROOM_M = 1.0
+"""And more for who is on foot and may step onto the road."""
 STOP_LINE_M = 1.0
 YELLOW_BRAKING_MPS2 = 3.0
 QUEUE_GAP_M = 6.0
@@ -80,7 +82,7 @@ class SpeedChoice:
         for k, s, offset in zip(seen.who, seen.s_m, seen.offset_m, strict=True):
             if s[4] <= car.s_m or users.names[k] in (car.id, ignored):
                 continue
-            room = 1.0 if users.walks[k] else 0.0
+            room = WALKER_ROOM_M if users.walks[k] else 0.0
             inside = (offset >= low - room) & (offset <= high + room)
             across = offset.min() < 0.0 < offset.max() and low < 0.0 < high
             if not (inside.any() or across):

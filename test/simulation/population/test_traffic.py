@@ -53,10 +53,10 @@ def _parked(x: float, y: float = 0.0) -> Actor:
     )
 
 
-def _walker(x: float, y: float) -> Actor:
-    return Actor(
-        'p', ActorKind.PEDESTRIAN, Pose(x, y, 1.57), 1.2, 0.5, 0.5, 1.7, False, np.zeros((0, 2))
-    )
+def _walker(x: float, y: float, *to: tuple[float, float]) -> Actor:
+    path = np.array([(x, y), *to]) if to else np.zeros((0, 2))
+    speed = 1.2 if to else 0.0
+    return Actor('p', ActorKind.PEDESTRIAN, Pose(x, y, 1.57), speed, 0.5, 0.5, 1.7, False, path)
 
 
 def _one_car(graph: RoadGraph, ego: EgoMotion) -> Traffic:
@@ -142,6 +142,14 @@ def test_it_waits_for_a_pedestrian_on_its_lane():
     *_, (car,) = _run(traffic, 25.0, obstacles=(_walker(150.0, 0.5),))
     assert car.speed_mps < 0.1
     assert car.pose.x_m < 148.0
+
+
+@pytest.mark.parametrize(('to', 'passes'), [([(150.0, 6.0)], False), ([], True)])
+def test_beside_its_lane_it_waits_for_who_walks_and_not_for_who_stands_for_good(to, passes):
+    traffic = _one_car(ROAD, _ego(0.0, lanes=LANES))
+    *_, (car,) = _run(traffic, 25.0, obstacles=(_walker(150.0, -1.9, *to),))
+    assert (car.pose.x_m > 160.0) is passes
+    assert (car.speed_mps < 0.1) is not passes
 
 
 def test_it_stops_behind_the_standing_ego():
