@@ -57,7 +57,8 @@ class Actor:
     :param pose: middle of the footprint
     :param speed_mps: along its own x
     :param parked: stands for the whole drive (parked, broken down)
-    :param path: ``(N, 2)`` [m] where its route leads over the next metres, empty if unknown
+    :param path: ``(N, 2)`` [m] where its route leads over the next metres; empty if nowhere or
+        unknown
     :param brake_lights: they are lit
     :param indicator: ``left`` or ``right`` while that one is lit; it blinks
     """
