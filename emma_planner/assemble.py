@@ -107,6 +107,7 @@ def _emma_planner(model: ChatModel, config: PlannerConfig) -> EmmaPlanner:
         ranker=_ranker(config),
         intent_tries=config.intent_tries,
         unknown_scene=config.unknown_scene,
+        red_light=config.red_light,
         limits=PlausibilityLimits(
             max_speed_mps=config.max_speed_mps,
             max_acceleration_mps2=config.max_acceleration_mps2,

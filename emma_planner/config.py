@@ -167,6 +167,12 @@ class PlannerConfig(Parameters):
         'in its place; model, what it plans',
         choices=('go_on', 'model'),
     )
+    red_light: str = parameter(
+        'stand',
+        'what is driven where the model names a red light: stand, its plan, slowed where it would '
+        'not stop before it; model, its plan as it is',
+        choices=('stand', 'model'),
+    )
     decoding: str = parameter(
         'auto',
         "auto takes the small model's own faster steps, which write the same; plain never",

@@ -28,6 +28,7 @@ from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import PlanParseError, parse_reasoning
 from emma_planner.planning.ranking import DEFAULT, Ranker
+from emma_planner.planning.red_light import stand_before
 from emma_planner.planning.statements import read
 from emma_planner.planning.turns import Turns
 from emma_planner.planning.types import (
@@ -46,6 +47,7 @@ from emma_planner.planning.types import (
 )
 
 UNKNOWN_SCENE = 'the scene is unknown to the model: half-acceleration is driven in its place'
+RED_LIGHT = 'slowed to stand before the red light that the model names'
 LEANS = (0.0, 0.05, 0.1, 0.2, 0.4)
 """How far from the median each further try of a plan takes its tokens, as a quantile."""
 
@@ -103,6 +105,7 @@ class EmmaOptions:
     ranker: Ranker = DEFAULT
     intent_tries: int = 4
     unknown_scene: str = 'go_on'
+    red_light: str = 'stand'
 
 
 def choose_codec(model: ChatModel, action_format: str, plan_step_s: float = DT_S) -> ActionCodec:
@@ -209,6 +212,7 @@ class EmmaPlanner:
                 trajectory = _trajectory(*self._codec.decode(reply.text))
                 self._check(trajectory, planner_input.history)
                 trajectory = self._as_intended(chat, turns, trajectory, planner_input.history)
+                trajectory, detail = self._as_lit(turns, trajectory, planner_input.history)
         except PlanParseError as err:
             # the budget that cut the reply, not the cut reply, is why it does not parse
             reason = Reason.LENGTH if turns.was_cut() else err.reason
@@ -277,6 +281,16 @@ class EmmaPlanner:
                 turns.answers[-1] = reply.text
                 return trajectory
         return first
+
+    def _as_lit(
+        self, turns: Turns, planned: Trajectory, history: EgoHistory
+    ) -> tuple[Trajectory, str]:
+        """Slow a plan that would pass the red light that its own reasoning names."""
+        said = read(turns.reasoning)
+        if self._options.red_light == 'model' or said.light != 'red' or said.light_m is None:
+            return planned, ''
+        slowed = stand_before(planned, float(history.speeds_mps[-1]), said.light_m)
+        return slowed, '' if slowed is planned else RED_LIGHT
 
     def _check(self, trajectory: Trajectory, history: EgoHistory) -> None:
         # an echo first: after braking or accelerating it is implausible too, but that says less

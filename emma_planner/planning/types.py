@@ -292,7 +292,8 @@ class Plan:
     :param stamp_ns: t0 [ns]
     :param trajectory: the parsed trajectory; kept for an implausible plan, None when none exists
     :param reason: None for a valid plan, else why it is not to be driven
-    :param detail: one line for people: what was needed and what was got
+    :param detail: one line for people: what was needed and what was got; of a valid plan, what is
+        driven in place of what the model wrote
     :param prompts: text sent per stage
     :param replies: raw text received per stage
     """

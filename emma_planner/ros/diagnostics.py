@@ -133,7 +133,8 @@ def _reasoning(plan: Plan, name: str) -> Status:
 
 def _plan(plan: Plan, driven: DrivenPath, name: str) -> Status:
     level = {Source.PLAN: OK, Source.LAST_PLAN: WARN}.get(driven.source, ERROR)
-    message = 'ok' if plan.valid else f'{plan.reason}: driving {driven.source.value}'
+    said = plan.detail or 'ok'
+    message = said if plan.valid else f'{plan.reason}: driving {driven.source.value}'
     if plan.valid and not driven.stamps_ns:
         level, message = ERROR, 'every pose has passed: the plan came after its own horizon'
     return Status(

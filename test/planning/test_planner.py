@@ -482,6 +482,34 @@ def test_going_on_is_checked_as_a_plan_is(make_input):
     assert plan.reason is Reason.IMPLAUSIBLE
 
 
+RED = 'Scene: straight, red light 12 m.\nObjects: none.\nIntent: go straight, stop, red light.'
+STOPS_LATE = TOKENS.encode(np.maximum(np.arange(8.0, -2.0, -1.0), 0.0), np.zeros(10))
+
+
+def test_a_plan_that_passes_the_red_light_that_its_words_name_stands_before_it(make_input):
+    plan, _ = _plan_of([RED, STOPS_LATE], make_input)
+    assert plan.valid
+    assert plan.trajectory.poses[-1, 0] == pytest.approx(10.0, abs=0.5)
+    assert plan.replies == (RED, STOPS_LATE)
+    assert 'red light' in plan.detail
+
+
+@pytest.mark.parametrize(
+    ('words', 'options'),
+    [
+        (RED, {'red_light': 'model'}),
+        (RED.replace('red light 12', 'green light 12'), {}),
+        (RED.replace('red light 12', 'yellow light 12'), {}),
+        (RED.replace('red light 12', 'red light 40'), {}),
+        (RED.replace('red light 12 m', 'no light'), {}),
+    ],
+)
+def test_other_plans_are_driven_as_they_are(make_input, words, options):
+    plan, _ = _plan_of([words, STOPS_LATE], make_input, **options)
+    assert plan.trajectory.poses[-1, 0] == pytest.approx(18.0, abs=0.2)
+    assert plan.detail == ''
+
+
 def test_without_tries_or_time_the_first_plan_is_driven(make_input):
     for options in ({'intent_tries': 0}, {'time_limit_s': 0.25}):
         plan, model = _plan_of([SLOWER, KEEPS, SLOWS], make_input, **options)

@@ -67,6 +67,12 @@ def test_a_valid_plan_is_ok_in_all_four():
     assert dict(statuses['plan'].values)['reason'] == ''
 
 
+def test_what_is_driven_in_place_of_what_the_model_wrote_is_said():
+    assert _statuses(_plan())['plan'].message == 'ok'
+    slowed = _statuses(replace(_plan(), detail='slowed before the red light'))['plan']
+    assert (slowed.level, slowed.message) == (OK, 'slowed before the red light')
+
+
 @pytest.mark.parametrize('reason', Reason)
 def test_every_reason_appears_in_its_own_status_and_in_the_plan(reason):
     plan = Plan(0, None, reason=reason, detail='need a, got b')
