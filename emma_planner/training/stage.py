@@ -86,13 +86,20 @@ class Stage(nn.Module):  # type: ignore[misc]
         self._actions = ActionTargets.of_tokenizer(tokenizer, config.smoothing_bins)
         self._tokens: torch.Tensor | None = None
         self._pad_id = tokenizer.pad_token_id or 0
-        self.scale = nn.Parameter(torch.tensor(FIRST_SCALE)) if config.is_aligned else None
+        # one number in a row: what has no dimension cannot be sharded
+        self.scale = nn.Parameter(torch.tensor([FIRST_SCALE])) if config.is_aligned else None
         sees_motion = bool(getattr(vision, 'num_earlier', 0)) and config.motion_weight > 0.0
         self.motion = MotionHead(vision.hidden_size, grid) if sees_motion and grid else None
         if self.head is not None or self.motion is not None:
-            model.model.vision_tower.register_forward_hook(self._keep)
+            self._core.vision_tower.register_forward_hook(self._keep)
         if config.freeze_tower:
-            model.model.vision_tower.requires_grad_(False)
+            self._core.vision_tower.requires_grad_(False)
+
+    @property
+    def _core(self) -> Any:
+        """Tower, projector and text model, in an adapter too."""
+        model = self.model.get_base_model() if self.config.lora_rank else self.model
+        return model.model
 
     def heads(self) -> dict[str, nn.Module]:
         """Return what learns dense labels from the tower's tokens, by name."""
@@ -109,7 +116,7 @@ class Stage(nn.Module):  # type: ignore[misc]
         inputs = {k: v for k, v in batch.items() if k not in NOT_FOR_MODEL}
         if config.stage == PERCEPTION:
             assert self.head is not None
-            self.model.model.vision_tower(inputs['pixel_values'])
+            self._core.vision_tower(inputs['pixel_values'])
             loss, right = self.head.loss(self._tokens, batch['classes'], batch['depths'])
             told = {'patches': loss.detach(), 'patches_right': right}
             moving, parts = self._motion_loss(batch)
@@ -146,7 +153,7 @@ class Stage(nn.Module):  # type: ignore[misc]
 
     def _match(self, written: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compare the middle of a picture's tokens with that of its caption, read by itself."""
-        core = self.model.model
+        core = self._core
         assert self._tokens is not None
         assert self.scale is not None
         pictures = core.multi_modal_projector(self._tokens).mean(1)

@@ -6,7 +6,6 @@ on from its last state; the same seed gives the same run on the same machine.
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from emma_planner.training.run_state import (
     newest_state,
     publish_state,
 )
+from emma_planner.training.spread import Spread, spread
 from emma_planner.training.stage import open_stage
 from emma_planner.training.train_config import ALIGNMENT, PERCEPTION, SFT, TrainConfig, TrainError
 
@@ -62,22 +62,22 @@ def train(
         facts = {'config': vars(config), 'data_hash': digest, 'examples': len(examples)}
         begin_run(out, config, facts)
     accelerator.wait_for_everyone()
-    optimizer = torch.optim.AdamW(
-        _groups(stage, config.weight_decay), lr=config.learning_rate, betas=BETAS
+    over = spread(
+        accelerator, stage, lambda stage: _optimizer(stage, config), is_sharded=config.sharded
     )
-    stage, optimizer = accelerator.prepare(stage, optimizer)
     state = newest_state(out)
     begin = 0
     if state is not None:
         begin, folder = state
-        accelerator.load_state(str(folder))
+        over.load(folder)
     batches = _batches(config, examples, owner, begin, accelerator)
     checks = Checks(config, owner) if config.stage == SFT and config.validation else None
     with Interruption() as interruption:
-        run = _Run(config, accelerator, stage, optimizer, checks)
+        run = _Run(config, accelerator, over, checks)
         run.loop(batches, begin, interruption, progress)
-    if accelerator.is_main_process:
-        write_model(config, accelerator.unwrap_model(stage), owner, examples, digest)
+    whole = over.whole(lambda: open_stage(config, 'cpu')[0])
+    if whole is not None:
+        write_model(config, whole, owner, examples, digest)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return out / MODEL
@@ -95,8 +95,7 @@ class _Run:
 
     config: TrainConfig
     accelerator: Accelerator
-    stage: Any
-    optimizer: Any
+    over: Spread
     checks: Checks | None
 
     def loop(
@@ -107,50 +106,58 @@ class _Run:
         progress: Callable[[int, dict[str, float]], None],
     ) -> None:
         """Take all steps that are left."""
-        self.stage.train()
+        stage, optimizer = self.over.stage, self.over.optimizer
+        stage.train()
         log = RunLog(Path(self.config.out), self.config.log_every)
         for step, batch in enumerate(batches, begin):
-            for group in self.optimizer.param_groups:
+            for group in optimizer.param_groups:
                 group['lr'] = self.config.rate(step)
             with self.accelerator.autocast():
-                loss, told = self.stage(batch)
+                loss, told = stage(batch)
             if not torch.isfinite(loss):
                 raise TrainError(f'step {step}: need a finite loss, got {float(loss)}')
             self.accelerator.backward(loss)
-            self.accelerator.clip_grad_norm_(self.stage.parameters(), self.config.clip)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            self.accelerator.clip_grad_norm_(stage.parameters(), self.config.clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
             log.add({'loss': loss.detach(), **told})
             if (step + 1) % self.config.log_every == 0 and self.accelerator.is_main_process:
                 progress(step + 1, log.flush(step + 1, self.config.rate(step)))
             is_last = step + 1 == self.config.steps
             is_due = (step + 1) % self.config.validate_every == 0 or is_last
-            if self.checks is not None and is_due and self.accelerator.is_main_process:
-                log.write(step + 1, self.checks.run(self.stage))
+            if self.checks is not None and is_due:
+                self._check(self.checks, log, step + 1)
             if interruption.is_wanted:
                 self.accelerator.set_trigger()
             is_ended = self.accelerator.check_trigger()  # whichever process was asked to
             if (step + 1) % self.config.save_every == 0 or is_last or is_ended:
-                _save(self.accelerator, Path(self.config.out), step + 1)
+                _save(self.over, self.accelerator, Path(self.config.out), step + 1)
             if is_ended and not is_last:
                 raise TrainError(
                     f'interrupted after step {step + 1}; run the same command to go on'
                 )
 
+    def _check(self, checks: Checks, log: RunLog, step: int) -> None:
+        with self.over.planning() as plans:
+            figures = checks.run(self.over.stage) if plans else {}
+        if self.accelerator.is_main_process:
+            log.write(step, figures)
 
-def _save(accelerator: Accelerator, out: Path, step: int) -> None:
+
+def _save(over: Spread, accelerator: Accelerator, out: Path, step: int) -> None:
     aside = out / '.state'
     if accelerator.is_main_process:
         shutil.rmtree(aside, ignore_errors=True)
     accelerator.wait_for_everyone()
-    logger = logging.getLogger('accelerate.utils.other')
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # tied weights are kept once, and said to be at each save
-    accelerator.save_state(str(aside))
-    logger.setLevel(level)
+    over.save(aside)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         publish_state(aside, out, step)
+
+
+def _optimizer(stage: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    groups = _groups(stage, config.weight_decay)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=BETAS)
 
 
 def _groups(stage: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -59,6 +59,8 @@ class TrainConfig:
     :param attn_implementation: of the text model, as transformers names it; '' for its own choice.
         On a CPU in bfloat16 ``eager`` is quicker to learn with
     :param torch_compile: the layers of the text model are compiled, which takes a minute
+    :param sharded: of several processes each holds a part of the weights, gradients and states of
+        the optimizer (FSDP2), for what one device cannot hold; without, a copy of all (DDP)
     """
 
     stage: str
@@ -94,6 +96,7 @@ class TrainConfig:
     mixed_precision: str = 'no'
     attn_implementation: str = ''
     torch_compile: bool = False
+    sharded: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -112,6 +115,8 @@ class TrainConfig:
         for name in SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise TrainError(f'{name}: need 0 to 1, got {getattr(self, name)}')
+        if self.sharded and self.mixed_precision == 'fp16':
+            raise TrainError('sharded: need mixed_precision no or bf16, got fp16')
         if not self.mistakes >= 0.0:
             raise TrainError(f'mistakes: need 0 or more, got {self.mistakes}')
         if not self.data:

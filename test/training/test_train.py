@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_half_precision_learns_the_same_task(start, tmp_path):
         {'attn_implementation': 'eager'},
         pytest.param(
             {'torch_compile': True},
-            marks=pytest.mark.skipif(shutil.which('g++') is None, reason='needs a compiler'),
+            marks=pytest.mark.skipif(which('g++') is None, reason='needs a compiler'),
         ),
     ],
 )
@@ -218,6 +219,65 @@ def test_two_processes_are_one_run(start, tmp_path):
         # however much more there is to learn in one half of a batch than in the other
         moved = float((value - before[name]).norm())
         assert float((two[name] - value).norm()) <= 0.05 * moved + 1e-4, name
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'validation': True},
+        {'stage': 'alignment', 'mixed_precision': 'bf16', 'torch_compile': bool(which('g++'))},
+        {'lora_rank': 2},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_two_processes_with_a_part_each_learn_what_two_with_all_of_it_do(start, tmp_path, changes):
+    if 'validation' in changes:
+        changes = {'validation': (str(start / 'set'),), 'validate_every': 3, 'validated': 2}
+    logs = []
+    for sharded in (True, False):
+        out = tmp_path / str(sharded)
+        ran = _torchrun(_config(start, out, sharded=sharded, **changes), out.with_suffix('.yaml'))
+        _, err = ran.communicate(timeout=300)
+        assert ran.returncode == 0, err
+        assert (out / 'model/config.json').exists() or (out / 'model/adapter_config.json').exists()
+        lines = (out / 'log.jsonl').read_text().splitlines()
+        logs.append([json.loads(line) for line in lines])
+    for part, copy in zip(*logs, strict=True):
+        assert part.keys() == copy.keys()
+        assert part['step'] == copy['step']
+        if 'loss' in part:
+            assert part['loss'] == pytest.approx(copy['loss'], rel=1e-2)
+
+
+def test_a_run_in_parts_that_was_cut_off_goes_on(start, tmp_path):
+    config = _config(start, tmp_path / 'parts', sharded=True, save_every=1, log_every=1)
+    ran = _torchrun(config, tmp_path / 'parts.yaml')
+    while ran.poll() is None and newest_state(tmp_path / 'parts') is None:
+        time.sleep(0.05)
+    ran.send_signal(signal.SIGTERM)
+    ran.communicate(timeout=300)
+    step, state = newest_state(tmp_path / 'parts')
+    assert step < config.steps
+    sizes = [path.stat().st_size for path in (state / 'shards').glob('*.distcp')]
+    assert len(sizes) == 2
+    assert max(sizes) < 0.6 * sum(sizes)
+    ran = _torchrun(config, tmp_path / 'parts.yaml')
+    _, err = ran.communicate(timeout=300)
+    assert ran.returncode == 0, err
+    before = _weights(start / 'model')
+    parts = _weights(tmp_path / 'parts/model')
+    copies = _weights(train(_config(start, tmp_path / 'copies', log_every=1)))
+    assert parts.keys() == copies.keys()
+    for name, value in copies.items():
+        moved = float((value - before[name]).norm())
+        assert float((parts[name] - value).norm()) <= 0.05 * moved + 1e-4, name
+
+
+def test_parts_need_several_processes_and_no_fp16(start, tmp_path):
+    with pytest.raises(TrainError, match=r'sharded: need two processes at least .*, got 1'):
+        train(_config(start, tmp_path / 'run', sharded=True))
+    with pytest.raises(TrainError, match='sharded: need mixed_precision no or bf16, got fp16'):
+        _config(start, tmp_path / 'run', sharded=True, mixed_precision='fp16')
 
 
 def test_a_picture_that_ends_early_is_named(start, tmp_path):
