@@ -53,7 +53,8 @@ def train(
     torch.manual_seed(config.seed)
     out = Path(config.out)
     accelerator = _accelerator(config.mixed_precision)
-    stage, owner = open_stage(config, str(accelerator.device))
+    # what is sharded goes to its device in parts
+    stage, owner = open_stage(config, 'cpu' if config.sharded else str(accelerator.device))
     examples = [example for folder in config.data for example in read_examples(Path(folder))]
     if not examples:
         raise TrainError(f'data: need examples, got none in {", ".join(config.data)}')
