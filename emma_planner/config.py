@@ -170,7 +170,7 @@ class PlannerConfig(Parameters):
     red_light: str = parameter(
         'stand',
         'what is driven where the model names a red light: stand, its plan, slowed where it would '
-        'not stop before it; model, its plan as it is',
+        'not stand 2 m before it; model, its plan as it is',
         choices=('stand', 'model'),
     )
     decoding: str = parameter(

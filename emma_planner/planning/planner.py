@@ -47,7 +47,7 @@ from emma_planner.planning.types import (
 )
 
 UNKNOWN_SCENE = 'the scene is unknown to the model: half-acceleration is driven in its place'
-RED_LIGHT = 'slowed to stand before the red light that the model names'
+RED_LIGHT = 'slowed for the red light that the model names'
 LEANS = (0.0, 0.05, 0.1, 0.2, 0.4)
 """How far from the median each further try of a plan takes its tokens, as a quantile."""
 
@@ -212,7 +212,7 @@ class EmmaPlanner:
                 trajectory = _trajectory(*self._codec.decode(reply.text))
                 self._check(trajectory, planner_input.history)
                 trajectory = self._as_intended(chat, turns, trajectory, planner_input.history)
-                trajectory, detail = self._as_lit(turns, trajectory, planner_input.history)
+                trajectory, detail = self._before_red(turns, trajectory, planner_input.history)
         except PlanParseError as err:
             # the budget that cut the reply, not the cut reply, is why it does not parse
             reason = Reason.LENGTH if turns.was_cut() else err.reason
@@ -282,14 +282,15 @@ class EmmaPlanner:
                 return trajectory
         return first
 
-    def _as_lit(
+    def _before_red(
         self, turns: Turns, planned: Trajectory, history: EgoHistory
     ) -> tuple[Trajectory, str]:
-        """Slow a plan that would pass the red light that its own reasoning names."""
+        """Slow a plan that does not stand before the red light that its own reasoning names."""
         said = read(turns.reasoning)
         if self._options.red_light == 'model' or said.light != 'red' or said.light_m is None:
             return planned, ''
-        slowed = stand_before(planned, float(history.speeds_mps[-1]), said.light_m)
+        hardest_mps2 = self._options.limits.max_acceleration_mps2
+        slowed = stand_before(planned, float(history.speeds_mps[-1]), said.light_m, hardest_mps2)
         return slowed, '' if slowed is planned else RED_LIGHT
 
     def _check(self, trajectory: Trajectory, history: EgoHistory) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 import torch.distributed.checkpoint as dcp
 from accelerate import Accelerator
 from torch.distributed.checkpoint.state_dict import (
@@ -22,11 +23,10 @@ from torch.distributed.checkpoint.state_dict import (
     set_state_dict,
 )
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.optim import Optimizer
 
 from emma_planner.training.stage import Stage
-from emma_planner.training.train_config import TrainError
 
 SHARDS = 'shards'
 
@@ -46,13 +46,13 @@ class Spread(Protocol):
         ...
 
     def planning(self) -> Any:
-        """Return a context in which its model plans, and whether it is to, in this process."""
+        """Return a context in which its model can plan; it yields whether this process does."""
         ...
 
-    def whole(self, empty: Callable[[], Stage]) -> Stage | None:
+    def whole(self, fresh: Callable[[], Stage]) -> Stage | None:
         """Return the stage with all its weights, in the first process; called in every one.
 
-        :param empty: makes a stage to put them into, where that is needed
+        :param fresh: opens the stage anew, to put them into, where that is needed
         """
         ...
 
@@ -64,17 +64,9 @@ def spread(
     *,
     is_sharded: bool,
 ) -> Spread:
-    """Spread a stage over the processes that there are.
-
-    :raises TrainError: it is to be sharded over one process
-    """
-    if not is_sharded:
-        return _Copies(accelerator, stage, optimizer_of)
-    if accelerator.num_processes < 2:
-        raise TrainError(
-            'sharded: need two processes at least (torchrun, accelerate launch), got 1'
-        )
-    return _Shards(accelerator, stage, optimizer_of)
+    """Spread a stage over the processes that there are."""
+    kind = _Shards if is_sharded else _Copies
+    return kind(accelerator, stage, optimizer_of)
 
 
 class _Copies:
@@ -103,8 +95,8 @@ class _Copies:
     def planning(self) -> Iterator[bool]:
         yield self._accelerator.is_main_process
 
-    def whole(self, empty: Callable[[], Stage]) -> Stage | None:
-        del empty
+    def whole(self, fresh: Callable[[], Stage]) -> Stage | None:
+        del fresh
         if not self._accelerator.is_main_process:
             return None
         stage: Stage = self._accelerator.unwrap_model(self.stage)
@@ -122,8 +114,12 @@ class _Shards:
     ) -> None:
         self._accelerator = accelerator
         mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+        policy = MixedPrecisionPolicy()
+        if accelerator.mixed_precision == 'bf16':
+            # autocast keeps a copy of each weight that it casts until the backward pass, whole
+            policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
         for layer in stage.model.get_decoder().layers:
-            fully_shard(layer, mesh=mesh)
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
         self.stage: Any = fully_shard(stage, mesh=mesh)
         self.optimizer = optimizer_of(stage)
 
@@ -148,16 +144,16 @@ class _Shards:
 
     @contextmanager
     def planning(self) -> Iterator[bool]:
-        # to gather a layer takes all processes: each plans, and comes to the same
+        # to gather a layer takes all processes: each plans, and on equal devices comes to the same
         self.stage.unshard()
         yield True
         self.stage.reshard()
 
-    def whole(self, empty: Callable[[], Stage]) -> Stage | None:
+    def whole(self, fresh: Callable[[], Stage]) -> Stage | None:
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
         weights = get_model_state_dict(self.stage, options=options)
         if not self._accelerator.is_main_process:
             return None
-        stage = empty()
+        stage = fresh()
         stage.load_state_dict(weights)
         return stage

@@ -30,10 +30,12 @@ def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersMod
     """Load the checkpoint that a stage begins with; return it with whoever plans with it.
 
     :raises ModelError: it cannot be loaded
-    :raises TrainError: its text model cannot be computed as is asked
+    :raises TrainError: it is not of a kind that can learn this, or its text model cannot be
+        computed as is asked
     """
     checkpoint = open_checkpoint(config.model, device=device, dtype='float32')
     model, processor = checkpoint.model, checkpoint.processor
+    _check_fits(config, model)
     if config.lora_rank:
         model = add_lora(model, processor, str(Path(config.model).resolve()), config.lora_rank)
     else:
@@ -43,6 +45,19 @@ def open_stage(config: TrainConfig, device: str) -> tuple[Stage, TransformersMod
     stage = Stage(model, config, processor.tokenizer)
     _load_heads(stage, Path(config.model).with_name(HEADS))
     return stage, owner
+
+
+def _check_fits(config: TrainConfig, model: Any) -> None:
+    if config.stage == PERCEPTION and getattr(model.config.vision_config, 'grid', None) is None:
+        raise TrainError(
+            'stage perception: need a model with a tower of ours (emma model init), '
+            f'got a {model.config.model_type}'
+        )
+    if config.is_aligned and not hasattr(model.model, 'multi_modal_projector'):
+        raise TrainError(
+            'contrastive_weight: need a model with vision tower and projector, as LLaVA has, '
+            f'got a {model.config.model_type}; 0 learns the captions alone'
+        )
 
 
 def _load_heads(stage: Stage, path: Path) -> None:
@@ -80,7 +95,8 @@ class Stage(nn.Module):  # type: ignore[misc]
         self.model = model
         self.config = config
         vision = model.config.vision_config
-        grid = getattr(vision, 'grid', None)
+        # of an adapter the tower does not learn, and dense labels are for the tower
+        grid = None if config.lora_rank else getattr(vision, 'grid', None)
         uses_patches = config.stage == PERCEPTION or config.patch_weight > 0.0
         self.head = PatchHead(vision.hidden_size, grid) if uses_patches and grid else None
         self._actions = ActionTargets.of_tokenizer(tokenizer, config.smoothing_bins)
@@ -90,8 +106,11 @@ class Stage(nn.Module):  # type: ignore[misc]
         self.scale = nn.Parameter(torch.tensor([FIRST_SCALE])) if config.is_aligned else None
         sees_motion = bool(getattr(vision, 'num_earlier', 0)) and config.motion_weight > 0.0
         self.motion = MotionHead(vision.hidden_size, grid) if sees_motion and grid else None
-        if self.head is not None or self.motion is not None:
+        if self.head is not None or self.motion is not None or config.is_aligned:
             self._core.vision_tower.register_forward_hook(self._keep)
+        if config.stage == PERCEPTION:  # what takes no part learns nothing
+            model.requires_grad_(False)
+            self._core.vision_tower.requires_grad_(True)
         if config.freeze_tower:
             self._core.vision_tower.requires_grad_(False)
 

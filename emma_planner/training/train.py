@@ -46,13 +46,18 @@ def train(
     """Train a stage to its end; return the folder of the model.
 
     :param progress: called every ``log_every`` steps with what is logged
-    :raises TrainError: nothing to learn from, another run's folder, an interruption
+    :raises TrainError: nothing to learn from, another run's folder, one process for shards, an
+        interruption
     :raises DatasetError: a data set cannot be read
     :raises ModelError: the checkpoint cannot be loaded
     """
     torch.manual_seed(config.seed)
     out = Path(config.out)
     accelerator = _accelerator(config.mixed_precision)
+    if config.sharded and accelerator.num_processes < 2:
+        raise TrainError(
+            'sharded: need two processes at least (torchrun, accelerate launch), got 1'
+        )
     # what is sharded goes to its device in parts
     stage, owner = open_stage(config, 'cpu' if config.sharded else str(accelerator.device))
     examples = [example for folder in config.data for example in read_examples(Path(folder))]

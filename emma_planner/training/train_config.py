@@ -115,6 +115,8 @@ class TrainConfig:
         for name in SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise TrainError(f'{name}: need 0 to 1, got {getattr(self, name)}')
+        if self.lora_rank and self.stage == PERCEPTION:
+            raise TrainError('lora_rank: need alignment or sft, got perception: it has no adapter')
         if self.sharded and self.mixed_precision == 'fp16':
             raise TrainError('sharded: need mixed_precision no or bf16, got fp16')
         if not self.mistakes >= 0.0:

@@ -11,6 +11,7 @@ import pytest
 from emma_planner.planning.actions import ActionTokens, TextActions
 from emma_planner.planning.baselines import half_acceleration
 from emma_planner.planning.chat import ModelError, Reply, Stop, TextFormat
+from emma_planner.planning.checks import PlausibilityLimits
 from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.planner import (
@@ -494,10 +495,18 @@ def test_a_plan_that_passes_the_red_light_that_its_words_name_stands_before_it(m
     assert 'red light' in plan.detail
 
 
+def test_before_a_red_light_it_brakes_no_harder_than_is_plausible(make_input):
+    limits = PlausibilityLimits(max_acceleration_mps2=4.0)
+    plan, _ = _plan_of([RED.replace('12 m', '9 m'), STOPS_LATE], make_input, limits=limits)
+    speeds = np.concatenate([[8.0], plan.trajectory.speeds_mps])
+    assert -4.1 < np.diff(speeds).min() / 0.5 < -3.8
+
+
 @pytest.mark.parametrize(
     ('words', 'options'),
     [
         (RED, {'red_light': 'model'}),
+        (RED.replace('red light 12', 'red light 3'), {}),
         (RED.replace('red light 12', 'green light 12'), {}),
         (RED.replace('red light 12', 'yellow light 12'), {}),
         (RED.replace('red light 12', 'red light 40'), {}),

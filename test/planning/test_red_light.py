@@ -48,13 +48,39 @@ def test_it_brakes_only_as_hard_as_the_room_asks_for():
     np.testing.assert_allclose(braking, speed**2 / (2.0 * room), atol=0.2)
 
 
-@pytest.mark.parametrize('line', [0.0, 1.0, STAND_M + 0.5])
-def test_where_it_is_too_late_it_brakes_as_hard_as_it_can_and_no_harder(line):
-    speed = 10.0
+def _harshest(slowed, speed):
+    return (-np.diff(np.concatenate([[speed], slowed.speeds_mps])) / DT_S).max()
+
+
+@pytest.mark.parametrize('line', [8.0, STAND_M + 8.0**2 / (2.0 * HARDEST_MPS2)])
+def test_where_it_is_late_it_brakes_as_hard_as_it_can_and_no_harder(line):
+    speed = 8.0
     slowed = stand_before(_trajectory(speed), speed, line)
-    assert _way(slowed) == pytest.approx(speed**2 / (2.0 * HARDEST_MPS2), abs=0.3)
-    braking = -np.diff(np.concatenate([[speed], slowed.speeds_mps])) / DT_S
-    assert braking.max() < HARDEST_MPS2 + 0.1
+    assert _way(slowed) == pytest.approx(max(line - STAND_M, 8.0**2 / 12.0), abs=0.3)
+    assert _harshest(slowed, speed) < HARDEST_MPS2 + 0.1
+
+
+def test_it_brakes_no_harder_than_it_may():
+    speed, line = 8.0, 8.0
+    slowed = stand_before(_trajectory(speed), speed, line, hardest_mps2=4.0)
+    assert _way(slowed) == pytest.approx(speed**2 / 8.0, abs=0.3)
+    assert _harshest(slowed, speed) < 4.1
+    gentle = stand_before(_trajectory(2.0), 2.0, line, hardest_mps2=1.0)
+    assert _way(gentle) <= line - STAND_M
+    assert _harshest(gentle, 2.0) < 1.1
+
+
+@pytest.mark.parametrize(('speed', 'line'), [(12.0, 3.0), (10.0, 7.0), (30.0, 60.0)])
+def test_who_cannot_stop_at_the_line_goes_on(speed, line):
+    goes = _trajectory(speed)
+    assert stand_before(goes, speed, line) is goes
+    assert stand_before(goes, speed, speed**2 / (2.0 * HARDEST_MPS2)) is not goes
+
+
+def test_one_that_stands_but_too_near_stands_where_it_should():
+    near = _trajectory(np.maximum(7.0 - 2.0 * np.arange(10) * DT_S, 0.0))
+    line = _way(near) + 1.0
+    assert _way(stand_before(near, 7.5, line)) == pytest.approx(line - STAND_M, abs=0.3)
 
 
 @pytest.mark.parametrize('line', [0.0, 1.0, STAND_M])
@@ -79,6 +105,6 @@ def test_a_bend_is_met_where_it_is_though_later():
     np.testing.assert_allclose(slowed.poses[:, 2], 0.2 * np.maximum(way - 9.0, 0.0), atol=1e-9)
 
 
-def test_a_trajectory_that_goes_backwards_is_not_made_faster():
+def test_a_trajectory_that_goes_backwards_is_left_as_it_is():
     back = _trajectory(-1.0)
-    assert stand_before(back, 0.0, 1.0).speeds_mps.max() <= 0.0
+    assert stand_before(back, 0.0, 1.0) is back
