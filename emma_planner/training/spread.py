@@ -29,6 +29,7 @@ from torch.optim import Optimizer
 from emma_planner.training.stage import Stage
 
 SHARDS = 'shards'
+OptimizerOf = Callable[[Stage], Optimizer]
 
 
 class Spread(Protocol):
@@ -58,11 +59,7 @@ class Spread(Protocol):
 
 
 def spread(
-    accelerator: Accelerator,
-    stage: Stage,
-    optimizer_of: Callable[[Stage], Optimizer],
-    *,
-    is_sharded: bool,
+    accelerator: Accelerator, stage: Stage, optimizer_of: OptimizerOf, *, is_sharded: bool
 ) -> Spread:
     """Spread a stage over the processes that there are."""
     kind = _Shards if is_sharded else _Copies
@@ -72,12 +69,7 @@ def spread(
 class _Copies:
     """All of it in each process."""
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        stage: Stage,
-        optimizer_of: Callable[[Stage], Optimizer],
-    ) -> None:
+    def __init__(self, accelerator: Accelerator, stage: Stage, optimizer_of: OptimizerOf) -> None:
         self._accelerator = accelerator
         self.stage, self.optimizer = accelerator.prepare(stage, optimizer_of(stage))
 
@@ -106,12 +98,7 @@ class _Copies:
 class _Shards:
     """A part of it in each process; a layer of the text model is gathered when it is its turn."""
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        stage: Stage,
-        optimizer_of: Callable[[Stage], Optimizer],
-    ) -> None:
+    def __init__(self, accelerator: Accelerator, stage: Stage, optimizer_of: OptimizerOf) -> None:
         self._accelerator = accelerator
         mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
         policy = MixedPrecisionPolicy()
