@@ -12,7 +12,7 @@ from enum import Enum
 
 import numpy as np
 
-from emma_planner.planning.kinematics import integrate, to_frame
+from emma_planner.planning.kinematics import curvatures_by_place, integrate, to_frame
 from emma_planner.planning.types import (
     DT_NS,
     DT_S,
@@ -27,7 +27,6 @@ from emma_planner.planning.types import (
 STOP_DECELERATION_MPS2 = 2.0
 """Comfortable braking (Bench2Drive's comfort bound for braking is 4.05 m/s^2)."""
 STANDING_MPS = 1e-3
-STANDING_M = 1e-9
 
 
 class Source(str, Enum):
@@ -146,17 +145,14 @@ def _then_stop(
     duration_s = 0.0 if abs(start_mps) < STANDING_MPS else abs(start_mps) / STOP_DECELERATION_MPS2
     time_s = np.minimum(np.arange(int(np.ceil(duration_s / DT_S)) + 1) * DT_S, duration_s)
     braked_m = abs(start_mps) * time_s - STOP_DECELERATION_MPS2 * time_s**2 / 2
-    # the turn belongs to the place on the path, not to the time; past the end the last arc goes on
+    # past the end the last arc goes on
     steps_m = np.append(np.abs(speeds_mps) * DT_S, braked_m[-1])
-    place_m = np.append(0.0, np.cumsum(steps_m))
-    turned = np.append(0.0, np.cumsum(steps_m * np.append(curvatures_1pm, curvatures_1pm[-1])))
-    turns = np.diff(np.interp(place_m[keep] + braked_m, place_m, turned))
-    stop_m = np.diff(braked_m)
-    # the last step may be too short to measure: it stands still, and has no curvature of its own
-    moves = stop_m > STANDING_M
-    bends = np.divide(turns, stop_m, out=np.zeros_like(turns), where=moves)
+    begin_m = np.sum(steps_m[:keep])
+    bends = curvatures_by_place(
+        begin_m + braked_m, steps_m, np.append(curvatures_1pm, curvatures_1pm[-1])
+    )
     return (
-        np.concatenate([speeds_mps[:keep], np.sign(start_mps) * stop_m / DT_S]),
+        np.concatenate([speeds_mps[:keep], np.sign(start_mps) * np.diff(braked_m) / DT_S]),
         np.concatenate([curvatures_1pm[:keep], bends]),
     )
 

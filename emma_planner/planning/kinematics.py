@@ -76,6 +76,25 @@ def invert(poses: FloatArray, dt_s: float = DT_S) -> tuple[FloatArray, FloatArra
     return arc / dt_s, curvature
 
 
+def curvatures_by_place(
+    places_m: FloatArray, steps_m: FloatArray, curvatures_1pm: FloatArray
+) -> FloatArray:
+    """Curvature of other steps along the same way: a turn belongs to its place, not to its time.
+
+    :param places_m: ``(S + 1,)`` where the other steps begin and end, distance along the way [m]
+    :param steps_m: ``(T,)`` lengths of the steps that make the way [m], not negative
+    :param curvatures_1pm: ``(T,)`` theirs [1/m]
+    :returns: ``(S,)`` [1/m]; 0 for a step too short to measure
+    """
+    ends_m, turned = (
+        np.append(0.0, np.cumsum(values)) for values in (steps_m, steps_m * curvatures_1pm)
+    )
+    turns, lengths = np.diff(np.interp(places_m, ends_m, turned)), np.diff(places_m)
+    curvatures: FloatArray = np.zeros_like(turns)
+    np.divide(turns, lengths, out=curvatures, where=lengths > STANDSTILL_M)
+    return curvatures
+
+
 def to_frame(poses_base: FloatArray, base_pose: Pose) -> FloatArray:
     """Express poses given in base_link in the frame in which ``base_pose`` is given.
 

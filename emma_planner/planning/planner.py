@@ -29,7 +29,7 @@ from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.parsing import PlanParseError, parse_reasoning
 from emma_planner.planning.ranking import DEFAULT, Ranker
 from emma_planner.planning.red_light import stand_before
-from emma_planner.planning.statements import read
+from emma_planner.planning.statements import Said, read
 from emma_planner.planning.turns import Turns
 from emma_planner.planning.types import (
     DT_S,
@@ -204,7 +204,8 @@ class EmmaPlanner:
                 seed=self._seed_of(planner_input.stamp_ns, number),
             )
             self._reason(chat, planner_input, turns)
-            if self._options.unknown_scene == 'go_on' and not read(turns.reasoning).is_known:
+            said = read(turns.reasoning)
+            if self._options.unknown_scene == 'go_on' and not said.is_known:
                 trajectory, detail = half_acceleration(planner_input.history), UNKNOWN_SCENE
                 check_plausible(trajectory, planner_input.history, self._options.limits)
             else:
@@ -212,7 +213,7 @@ class EmmaPlanner:
                 trajectory = _trajectory(*self._codec.decode(reply.text))
                 self._check(trajectory, planner_input.history)
                 trajectory = self._as_intended(chat, turns, trajectory, planner_input.history)
-                trajectory, detail = self._before_red(turns, trajectory, planner_input.history)
+                trajectory, detail = self._before_red(said, trajectory, planner_input.history)
         except PlanParseError as err:
             # the budget that cut the reply, not the cut reply, is why it does not parse
             reason = Reason.LENGTH if turns.was_cut() else err.reason
@@ -283,10 +284,9 @@ class EmmaPlanner:
         return first
 
     def _before_red(
-        self, turns: Turns, planned: Trajectory, history: EgoHistory
+        self, said: Said, planned: Trajectory, history: EgoHistory
     ) -> tuple[Trajectory, str]:
         """Slow a plan that does not stand before the red light that its own reasoning names."""
-        said = read(turns.reasoning)
         if self._options.red_light == 'model' or said.light != 'red' or said.light_m is None:
             return planned, ''
         hardest_mps2 = self._options.limits.max_acceleration_mps2

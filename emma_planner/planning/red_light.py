@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emma_planner.planning.kinematics import STANDSTILL_M, integrate
+from emma_planner.planning.kinematics import curvatures_by_place, integrate
 from emma_planner.planning.types import DT_S, FloatArray, Trajectory
 
 STAND_M = 2.0
@@ -49,12 +49,9 @@ def stand_before(
     slowed = _slowed(trajectory.speeds_mps, speed_mps, max(line_m - STAND_M, 0.0), hardest)
     if (trajectory.speeds_mps - slowed < SAME_MPS).all():
         return trajectory
-    # the yaw belongs to the place, not to the time
-    places = np.concatenate([[0.0], np.cumsum(np.maximum(trajectory.speeds_mps, 0.0) * DT_S)])
-    yaws = np.concatenate([[0.0], trajectory.poses[:, 2]])
-    arcs = slowed * DT_S
-    turns = np.diff(np.interp(np.concatenate([[0.0], np.cumsum(arcs)]), places, yaws))
-    curvatures = np.divide(turns, arcs, out=np.zeros_like(arcs), where=arcs > STANDSTILL_M)
+    places_m = np.append(0.0, np.cumsum(slowed * DT_S))
+    steps_m = np.maximum(trajectory.speeds_mps, 0.0) * DT_S
+    curvatures = curvatures_by_place(places_m, steps_m, trajectory.curvatures_1pm)
     return Trajectory(slowed, curvatures, integrate(slowed, curvatures))
 
 

@@ -133,8 +133,9 @@ def _reasoning(plan: Plan, name: str) -> Status:
 
 def _plan(plan: Plan, driven: DrivenPath, name: str) -> Status:
     level = {Source.PLAN: OK, Source.LAST_PLAN: WARN}.get(driven.source, ERROR)
-    said = plan.detail or 'ok'
-    message = said if plan.valid else f'{plan.reason}: driving {driven.source.value}'
+    message = f'{plan.reason}: driving {driven.source.value}'
+    if plan.valid:
+        message = plan.detail or 'ok'
     if plan.valid and not driven.stamps_ns:
         level, message = ERROR, 'every pose has passed: the plan came after its own horizon'
     return Status(

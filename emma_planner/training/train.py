@@ -137,7 +137,7 @@ class _Run:
                 self.accelerator.set_trigger()
             is_ended = self.accelerator.check_trigger()  # whichever process was asked to
             if (step + 1) % self.config.save_every == 0 or is_last or is_ended:
-                _save(self.over, self.accelerator, Path(self.config.out), step + 1)
+                self._save(step + 1)
             if is_ended and not is_last:
                 raise TrainError(
                     f'interrupted after step {step + 1}; run the same command to go on'
@@ -149,16 +149,16 @@ class _Run:
         if self.accelerator.is_main_process:
             log.write(step, figures)
 
-
-def _save(over: Spread, accelerator: Accelerator, out: Path, step: int) -> None:
-    aside = out / '.state'
-    if accelerator.is_main_process:
-        shutil.rmtree(aside, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    over.save(aside)
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        publish_state(aside, out, step)
+    def _save(self, step: int) -> None:
+        out = Path(self.config.out)
+        aside = out / '.state'
+        if self.accelerator.is_main_process:
+            shutil.rmtree(aside, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        self.over.save(aside)
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            publish_state(aside, out, step)
 
 
 def _optimizer(stage: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from planning.trajectories import trajectory_of
 
 from emma_planner.planning.checks import (
     PlanCheckError,
@@ -15,15 +16,9 @@ from emma_planner.planning.checks import (
     longitudinal_motion,
     missed_intent,
 )
-from emma_planner.planning.kinematics import integrate
-from emma_planner.planning.types import Reason, Trajectory
+from emma_planner.planning.types import Reason
 
 LIMITS = PlausibilityLimits()
-
-
-def _trajectory(speeds=8.0, curvatures=0.0) -> Trajectory:
-    speeds, curvatures = np.broadcast_to(speeds, 10), np.broadcast_to(curvatures, 10)
-    return Trajectory(speeds, curvatures, integrate(speeds, curvatures))
 
 
 def _refused(trajectory, history) -> str:
@@ -35,44 +30,44 @@ def _refused(trajectory, history) -> str:
 
 @pytest.mark.parametrize('speed', [0.0, 8.0, 59.0, -3.0])
 def test_driving_on_is_plausible(make_history, speed):
-    check_plausible(_trajectory(speed), make_history(speed), LIMITS)
+    check_plausible(trajectory_of(speed), make_history(speed), LIMITS)
 
 
 @pytest.mark.parametrize('side', [1.0, -1.0])
 def test_each_limit_is_named_with_its_value_and_step(make_history, side):
     speed_up = np.array([8.0] * 6 + [16.0] * 4)
-    assert _refused(_trajectory(61.0), make_history(60.0)) == (
+    assert _refused(trajectory_of(61.0), make_history(60.0)) == (
         'need |speed| up to 60 m/s, got 61 in step 1'
     )
-    assert _refused(_trajectory(1.0, side * 0.4), make_history(1.0)) == (
+    assert _refused(trajectory_of(1.0, side * 0.4), make_history(1.0)) == (
         f'need |curvature| up to 0.35 1/m, got {side * 0.4:.3g} in step 1'
     )
-    assert _refused(_trajectory(speed_up), make_history()) == (
+    assert _refused(trajectory_of(speed_up), make_history()) == (
         'need |acceleration| up to 10 m/s^2, got 16 in step 7'
     )
-    assert _refused(_trajectory(20.0, side * 0.03), make_history(20.0)) == (
+    assert _refused(trajectory_of(20.0, side * 0.03), make_history(20.0)) == (
         f'need |lateral acceleration| up to 10 m/s^2, got {side * 12:.3g} in step 1'
     )
 
 
 def test_the_first_step_is_held_against_the_current_speed(make_history):
-    check_plausible(_trajectory(8.0), make_history(4.0), LIMITS)
-    assert 'acceleration' in _refused(_trajectory(8.0), make_history(2.0))
-    assert 'acceleration' in _refused(_trajectory(2.0), make_history(8.0))
+    check_plausible(trajectory_of(8.0), make_history(4.0), LIMITS)
+    assert 'acceleration' in _refused(trajectory_of(8.0), make_history(2.0))
+    assert 'acceleration' in _refused(trajectory_of(2.0), make_history(8.0))
 
 
 def test_a_limit_itself_is_plausible(make_history):
-    check_plausible(_trajectory(60.0), make_history(60.0), LIMITS)
-    check_plausible(_trajectory(1.0, 0.35), make_history(1.0), LIMITS)
+    check_plausible(trajectory_of(60.0), make_history(60.0), LIMITS)
+    check_plausible(trajectory_of(1.0, 0.35), make_history(1.0), LIMITS)
 
 
 def test_numbers_that_overflow_a_product_are_implausible(make_history):
-    assert 'speed' in _refused(_trajectory(1e200), make_history())
+    assert 'speed' in _refused(trajectory_of(1e200), make_history())
 
 
 def test_a_plan_that_repeats_a_changing_history_is_an_echo(make_history):
     history = make_history(np.linspace(3.0, 8.0, 10), np.linspace(0.0, 0.05, 10))
-    echo = _trajectory(history.speeds_mps + 0.004, history.curvatures_1pm - 4e-5)
+    echo = trajectory_of(history.speeds_mps + 0.004, history.curvatures_1pm - 4e-5)
     with pytest.raises(PlanCheckError, match='ten history pairs written again') as caught:
         check_echo(echo, history.speeds_mps, history.curvatures_1pm)
     assert caught.value.reason is Reason.HISTORY_ECHO
@@ -83,22 +78,22 @@ def test_one_number_of_its_own_is_no_echo(make_history, step):
     history = make_history(np.linspace(3.0, 8.0, 10), np.linspace(0.0, 0.05, 10))
     change = np.eye(10)[step]
     for plan in (
-        _trajectory(history.speeds_mps + 0.03 * change, history.curvatures_1pm),
-        _trajectory(history.speeds_mps, history.curvatures_1pm + 3e-4 * change),
+        trajectory_of(history.speeds_mps + 0.03 * change, history.curvatures_1pm),
+        trajectory_of(history.speeds_mps, history.curvatures_1pm + 3e-4 * change),
     ):
         check_echo(plan, history.speeds_mps, history.curvatures_1pm)
 
 
 def test_going_on_steadily_is_no_echo(make_history):
     history = make_history(8.0, 0.02)
-    check_echo(_trajectory(8.0, 0.02), history.speeds_mps, history.curvatures_1pm)
+    check_echo(trajectory_of(8.0, 0.02), history.speeds_mps, history.curvatures_1pm)
 
 
 def test_steady_speed_through_a_changing_bend_can_be_an_echo(make_history):
     history = make_history(8.0, np.linspace(0.0, 0.05, 10))
     with pytest.raises(PlanCheckError):
         check_echo(
-            _trajectory(8.0, history.curvatures_1pm), history.speeds_mps, history.curvatures_1pm
+            trajectory_of(8.0, history.curvatures_1pm), history.speeds_mps, history.curvatures_1pm
         )
 
 
@@ -106,7 +101,7 @@ def test_steady_speed_through_a_changing_bend_can_be_an_echo(make_history):
     ('curvature', 'side'), [(0.02, 'left'), (-0.02, 'right'), (0.001, 'straight'), (0, 'straight')]
 )
 def test_lateral_motion_is_the_heading_change(curvature, side):
-    assert lateral_motion(_trajectory(8.0, curvature)) == side
+    assert lateral_motion(trajectory_of(8.0, curvature)) == side
 
 
 @pytest.mark.parametrize(
@@ -120,11 +115,11 @@ def test_lateral_motion_is_the_heading_change(curvature, side):
     ],
 )
 def test_longitudinal_motion_is_the_speed_change(first, last, motion):
-    assert longitudinal_motion(_trajectory(np.linspace(first, last, 10))) == motion
+    assert longitudinal_motion(trajectory_of(np.linspace(first, last, 10))) == motion
 
 
-LEFT, RIGHT, AHEAD = _trajectory(8.0, 0.02), _trajectory(8.0, -0.02), _trajectory(8.0)
-BRAKE, STOP = _trajectory(np.linspace(8.0, 4.0, 10)), _trajectory(np.linspace(8.0, 0.0, 10))
+LEFT, RIGHT, AHEAD = trajectory_of(8.0, 0.02), trajectory_of(8.0, -0.02), trajectory_of(8.0)
+BRAKE, STOP = trajectory_of(np.linspace(8.0, 4.0, 10)), trajectory_of(np.linspace(8.0, 0.0, 10))
 
 
 @pytest.mark.parametrize(
@@ -156,20 +151,20 @@ def test_intent_agrees_when_the_trajectory_does_what_it_says(intent, trajectory,
 @pytest.mark.parametrize(
     ('intent', 'trajectory', 'missed'),
     [
-        ('go straight, keep speed', _trajectory(), (0, 0)),
-        ('steer left, keep speed', _trajectory(), (0, 1)),
-        ('steer right, accelerate', _trajectory(), (1, -1)),
-        ('go straight, keep speed', _trajectory(8.0, 0.02), (0, -1)),
-        ('go straight, keep speed', _trajectory(8.0, -0.02), (0, 1)),
-        ('steer right', _trajectory(8.0, 0.02), (0, -1)),
-        ('decelerate', _trajectory(np.linspace(8.0, 12.0, 10)), (-1, 0)),
-        ('keep speed', _trajectory(np.linspace(8.0, 12.0, 10)), (-1, 0)),
-        ('keep speed', _trajectory(np.linspace(8.0, 0.0, 10)), (1, 0)),
-        ('accelerate', _trajectory(np.linspace(8.0, 0.0, 10)), (1, 0)),
-        ('stop', _trajectory(np.linspace(8.0, 4.0, 10)), (0, 0)),
-        ('decelerate', _trajectory(np.linspace(8.0, 0.0, 10)), (0, 0)),
-        ('stop', _trajectory(), (-1, 0)),
-        ('enjoy the view', _trajectory(), None),
+        ('go straight, keep speed', trajectory_of(), (0, 0)),
+        ('steer left, keep speed', trajectory_of(), (0, 1)),
+        ('steer right, accelerate', trajectory_of(), (1, -1)),
+        ('go straight, keep speed', trajectory_of(8.0, 0.02), (0, -1)),
+        ('go straight, keep speed', trajectory_of(8.0, -0.02), (0, 1)),
+        ('steer right', trajectory_of(8.0, 0.02), (0, -1)),
+        ('decelerate', trajectory_of(np.linspace(8.0, 12.0, 10)), (-1, 0)),
+        ('keep speed', trajectory_of(np.linspace(8.0, 12.0, 10)), (-1, 0)),
+        ('keep speed', trajectory_of(np.linspace(8.0, 0.0, 10)), (1, 0)),
+        ('accelerate', trajectory_of(np.linspace(8.0, 0.0, 10)), (1, 0)),
+        ('stop', trajectory_of(np.linspace(8.0, 4.0, 10)), (0, 0)),
+        ('decelerate', trajectory_of(np.linspace(8.0, 0.0, 10)), (0, 0)),
+        ('stop', trajectory_of(), (-1, 0)),
+        ('enjoy the view', trajectory_of(), None),
     ],
 )
 def test_what_a_trajectory_misses_of_its_intent(intent, trajectory, missed):

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from emma_planner.evaluation import metrics
-from emma_planner.planning.kinematics import integrate, invert, to_base, to_frame, wrap_angle
+from emma_planner.planning.kinematics import (
+    curvatures_by_place,
+    integrate,
+    invert,
+    to_base,
+    to_frame,
+    wrap_angle,
+)
 from emma_planner.planning.types import DT_S, Pose
 
 ONES = np.ones(10)
@@ -156,3 +163,11 @@ def test_angles_wrap_to_plus_minus_pi():
     np.testing.assert_allclose(
         wrap_angle(angles), [0.0, -np.pi, -np.pi, -np.pi, 7.0 - 2 * np.pi], atol=1e-12
     )
+
+
+def test_other_steps_along_the_same_way_turn_where_it_turns():
+    steps_m, curvatures = np.full(4, 2.0), np.array([0.0, 0.1, 0.1, -0.2])
+    same = curvatures_by_place(np.arange(0.0, 10.0, 2.0), steps_m, curvatures)
+    np.testing.assert_allclose(same, curvatures, atol=1e-12)
+    other = curvatures_by_place(np.array([1.0, 3.0, 3.0, 7.0]), steps_m, curvatures)
+    np.testing.assert_allclose(other, [0.05, 0.0, 0.025], atol=1e-12)

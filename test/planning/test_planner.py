@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from planning.scripted_model import CODEC, ScriptedModel, planner_of
 
 from emma_planner.planning.actions import ActionTokens, TextActions
-from emma_planner.planning.baselines import half_acceleration
-from emma_planner.planning.chat import ModelError, Reply, Stop, TextFormat
-from emma_planner.planning.checks import PlausibilityLimits
+from emma_planner.planning.chat import ModelError, Stop, TextFormat
 from emma_planner.planning.inputs import Snapshot
 from emma_planner.planning.kinematics import integrate
 from emma_planner.planning.planner import (
-    EmmaOptions,
-    EmmaPlanner,
     choose_codec,
     failed_plan,
     plan_snapshot,
@@ -24,76 +20,14 @@ from emma_planner.planning.planner import (
 from emma_planner.planning.prompts import Told
 from emma_planner.planning.types import InputError, PlanningError, Reason, Reasoning
 
-CODEC = TextActions()
 THOUGHT = 'Scene: road\nObjects: bus\nIntent: go on'
 PLAN = CODEC.encode(np.full(10, 8.0), np.full(10, 0.01))
-
-
-class Clock:
-    """Seconds that pass only when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class ScriptedModel:
-    """Answers with what it is given; an exception among the answers is raised.
-
-    :param seconds: time that each answer takes on the clock
-    """
-
-    name = 'scripted'
-
-    def __init__(self, answers, clock=None, seconds=0.0, stops=(), tokens=False) -> None:
-        self.answers = list(answers)
-        self.clock = clock or Clock()
-        self.seconds = seconds
-        self.stops = list(stops)
-        self.tokens = tokens
-        self.started: list[tuple[Sequence, int]] = []
-        self.earlier: list[Sequence] = []
-        self.asked: list[dict] = []
-
-    def start(self, frames, *, earlier=(), seed=0):
-        if self.answers and isinstance(self.answers[0], ModelError):
-            raise self.answers[0]
-        self.earlier.append(earlier)
-        self.started.append((frames, seed))
-        return self
-
-    def has_tokens(self, tokens) -> bool:
-        return self.tokens
-
-    def ask(self, text, *, max_tokens, time_limit_s=None, reply_format=None, again=False) -> Reply:
-        index = len(self.asked)
-        self.asked.append(
-            {
-                'text': text,
-                'max_tokens': max_tokens,
-                'time_limit_s': time_limit_s,
-                'reply_format': reply_format,
-                'again': again,
-            }
-        )
-        answer = self.answers[index]
-        if isinstance(answer, Exception):
-            raise answer
-        self.clock.now_s += self.seconds
-        stop = self.stops[index] if index < len(self.stops) else Stop.END
-        return Reply(answer, stop, 100 * (index + 1), 10 + index, 2.0 + index, 30.0 + index)
-
-
-def _planner(model, codec=CODEC, **options) -> EmmaPlanner:
-    return EmmaPlanner(model, codec, EmmaOptions(**options), model.clock)
 
 
 def test_a_plan_is_one_conversation_of_two_turns(make_input):
     model = ScriptedModel([THOUGHT, PLAN])
     planner_input = make_input()
-    plan = _planner(model, reason_tokens=77).plan(planner_input)
+    plan = planner_of(model, reason_tokens=77).plan(planner_input)
     assert plan.valid
     assert plan.detail == ''
     assert len(model.started) == 1
@@ -110,7 +44,7 @@ def test_a_plan_is_one_conversation_of_two_turns(make_input):
 
 def test_a_model_that_is_not_to_see_is_shown_nothing(make_input):
     model = ScriptedModel([THOUGHT, PLAN])
-    assert _planner(model, told=Told(images=False)).plan(make_input()).valid
+    assert planner_of(model, told=Told(images=False)).plan(make_input()).valid
     assert model.started[0][0] == ()
     assert 'Camera' not in model.asked[0]['text']
 
@@ -120,12 +54,12 @@ def test_a_model_is_shown_the_earlier_pictures_or_not(make_input, is_told):
     model = ScriptedModel([THOUGHT, PLAN])
     given = make_input()
     given = replace(given, earlier=(given.frames[0], None))
-    assert _planner(model, told=Told(earlier=is_told)).plan(given).valid
+    assert planner_of(model, told=Told(earlier=is_told)).plan(given).valid
     assert model.earlier == [given.earlier if is_told else ()]
 
 
 def test_the_trajectory_is_the_integrated_reply(make_input):
-    trajectory = _planner(ScriptedModel([THOUGHT, PLAN])).plan(make_input()).trajectory
+    trajectory = planner_of(ScriptedModel([THOUGHT, PLAN])).plan(make_input()).trajectory
     np.testing.assert_allclose(trajectory.speeds_mps, 8.0)
     np.testing.assert_allclose(trajectory.curvatures_1pm, 0.01)
     np.testing.assert_array_equal(
@@ -135,7 +69,7 @@ def test_the_trajectory_is_the_integrated_reply(make_input):
 
 def test_without_reasoning_there_is_one_turn(make_input):
     model = ScriptedModel([PLAN])
-    plan = _planner(model, use_reasoning=False).plan(make_input())
+    plan = planner_of(model, use_reasoning=False).plan(make_input())
     assert plan.valid
     assert plan.reasoning == Reasoning()
     assert [asked['reply_format'] for asked in model.asked] == [CODEC.reply_format]
@@ -145,7 +79,7 @@ def test_without_reasoning_there_is_one_turn(make_input):
 
 def test_latency_and_tokens_add_up(make_input):
     model = ScriptedModel([THOUGHT, PLAN], seconds=0.25)
-    plan = _planner(model).plan(make_input())
+    plan = planner_of(model).plan(make_input())
     assert plan.latency.encode_ms == 2.0 + 3.0
     assert (plan.latency.reason_ms, plan.latency.plan_ms) == (30.0, 31.0)
     assert plan.latency.total_ms == pytest.approx(500.0)
@@ -153,7 +87,7 @@ def test_latency_and_tokens_add_up(make_input):
 
 
 def test_time_of_a_plan_that_got_no_further_than_reasoning_is_reasoning_time(make_input):
-    plan = _planner(ScriptedModel([THOUGHT, ModelError('out of memory')])).plan(make_input())
+    plan = planner_of(ScriptedModel([THOUGHT, ModelError('out of memory')])).plan(make_input())
     assert (plan.latency.reason_ms, plan.latency.plan_ms) == (30.0, 0.0)
     assert (plan.tokens.prompt, plan.tokens.generated) == (100, 10)
 
@@ -183,7 +117,7 @@ def _ramp_echo(codec) -> tuple[str, dict]:
     ],
 )
 def test_every_failure_is_a_plan_with_its_reason(make_input, answers, stops, reason, detail):
-    plan = _planner(ScriptedModel(answers, stops=stops)).plan(make_input())
+    plan = planner_of(ScriptedModel(answers, stops=stops)).plan(make_input())
     assert plan.reason is reason
     assert detail in plan.detail
     assert not plan.valid
@@ -192,14 +126,14 @@ def test_every_failure_is_a_plan_with_its_reason(make_input, answers, stops, rea
 @pytest.mark.parametrize('number', ['1e200', '1e308'])
 def test_actions_whose_arcs_overflow_are_implausible_and_have_no_trajectory(make_input, number):
     overflowing = PLAN.replace('8.00', number).replace('1.00', number)
-    plan = _planner(ScriptedModel([THOUGHT, overflowing])).plan(make_input())
+    plan = planner_of(ScriptedModel([THOUGHT, overflowing])).plan(make_input())
     assert plan.reason is Reason.IMPLAUSIBLE
     assert plan.trajectory is None
     assert plan.replies[-1] == overflowing
 
 
 def test_an_implausible_plan_keeps_its_trajectory(make_input):
-    plan = _planner(ScriptedModel([THOUGHT, PLAN])).plan(make_input(speeds=30.0))
+    plan = planner_of(ScriptedModel([THOUGHT, PLAN])).plan(make_input(speeds=30.0))
     assert plan.reason is Reason.IMPLAUSIBLE
     assert plan.trajectory is not None
     np.testing.assert_allclose(plan.trajectory.speeds_mps, 8.0)
@@ -208,22 +142,22 @@ def test_an_implausible_plan_keeps_its_trajectory(make_input):
 def test_a_whole_plan_cut_in_its_chatter_is_judged_by_its_numbers(make_input):
     stops = [Stop.LENGTH, Stop.LENGTH]
     model = ScriptedModel([THOUGHT, PLAN + ' Because'], stops=stops)
-    assert _planner(model).plan(make_input()).valid
+    assert planner_of(model).plan(make_input()).valid
     model = ScriptedModel([THOUGHT, PLAN + ' Because'], stops=stops)
-    assert _planner(model).plan(make_input(speeds=30.0)).reason is Reason.IMPLAUSIBLE
+    assert planner_of(model).plan(make_input(speeds=30.0)).reason is Reason.IMPLAUSIBLE
 
 
 @pytest.mark.parametrize('codec', [TextActions(), ActionTokens()])
 def test_the_history_written_again_is_an_echo_in_either_format(make_input, codec):
     echo, history = _ramp_echo(codec)
-    plan = _planner(ScriptedModel([THOUGHT, echo]), codec).plan(make_input(**history))
+    plan = planner_of(ScriptedModel([THOUGHT, echo]), codec).plan(make_input(**history))
     assert plan.reason is Reason.HISTORY_ECHO
     assert plan.trajectory is not None
 
 
 def test_standing_still_after_reversing_is_no_echo(make_input):
     stand = CODEC.encode(np.zeros(10), np.zeros(10))
-    plan = _planner(ScriptedModel([THOUGHT, stand])).plan(
+    plan = planner_of(ScriptedModel([THOUGHT, stand])).plan(
         make_input(speeds=np.linspace(-3.0, -0.2, 10))
     )
     assert plan.valid
@@ -231,20 +165,20 @@ def test_standing_still_after_reversing_is_no_echo(make_input):
 
 def test_the_history_and_then_the_plan_is_too_long(make_input):
     echo, history = _ramp_echo(CODEC)
-    plan = _planner(ScriptedModel([THOUGHT, echo + PLAN])).plan(make_input(**history))
+    plan = planner_of(ScriptedModel([THOUGHT, echo + PLAN])).plan(make_input(**history))
     assert plan.reason is Reason.LENGTH
 
 
 def test_each_turn_gets_the_time_that_is_left(make_input):
     model = ScriptedModel([THOUGHT, PLAN], seconds=0.4)
-    plan = _planner(model).plan(make_input(), time_limit_s=1.0)
+    plan = planner_of(model).plan(make_input(), time_limit_s=1.0)
     assert plan.valid
     assert [asked['time_limit_s'] for asked in model.asked] == pytest.approx([1.0, 0.6])
 
 
 def test_time_that_runs_out_between_the_turns_is_a_timeout(make_input):
     model = ScriptedModel([THOUGHT, PLAN], seconds=1.0)
-    plan = _planner(model).plan(make_input(), time_limit_s=1.0)
+    plan = planner_of(model).plan(make_input(), time_limit_s=1.0)
     assert plan.reason is Reason.TIMEOUT
     assert plan.detail == 'need a plan within 1 s, got 10 tokens in 1.00 s'
     assert len(model.asked) == len(plan.prompts) == 1
@@ -252,7 +186,7 @@ def test_time_that_runs_out_between_the_turns_is_a_timeout(make_input):
 
 def test_a_plan_that_comes_late_is_a_timeout_even_if_the_model_did_not_notice(make_input):
     model = ScriptedModel([THOUGHT, PLAN], seconds=0.6)
-    plan = _planner(model).plan(make_input(), time_limit_s=1.0)
+    plan = planner_of(model).plan(make_input(), time_limit_s=1.0)
     assert plan.reason is Reason.TIMEOUT
     assert plan.trajectory is None
     assert plan.replies == (THOUGHT, PLAN)
@@ -260,7 +194,7 @@ def test_a_plan_that_comes_late_is_a_timeout_even_if_the_model_did_not_notice(ma
 
 def test_without_a_limit_the_model_gets_none(make_input):
     model = ScriptedModel([THOUGHT, PLAN], seconds=1e6)
-    assert _planner(model).plan(make_input()).valid
+    assert planner_of(model).plan(make_input()).valid
     assert [asked['time_limit_s'] for asked in model.asked] == [None, None]
 
 
@@ -270,13 +204,13 @@ def test_no_reply_makes_planning_raise(make_input, seed):
     noise = bytes(random.integers(0, 256, 400, dtype=np.uint8)).decode('latin-1')
     numbers = 10.0 ** random.uniform(-320, 308, (10, 2)) * random.choice([-1, 1], (10, 2))
     for answer in (noise, str(numbers.tolist())):
-        plan = _planner(ScriptedModel([noise, answer])).plan(make_input())
+        plan = planner_of(ScriptedModel([noise, answer])).plan(make_input())
         assert plan.reason in (Reason.FORMAT, Reason.LENGTH, Reason.IMPLAUSIBLE)
 
 
 def test_an_error_of_the_program_is_not_hidden(make_input):
     with pytest.raises(ZeroDivisionError):
-        _planner(ScriptedModel([ZeroDivisionError()])).plan(make_input())
+        planner_of(ScriptedModel([ZeroDivisionError()])).plan(make_input())
 
 
 def test_the_seed_depends_on_the_stamp_only(make_input, t0_ns):
@@ -284,7 +218,7 @@ def test_the_seed_depends_on_the_stamp_only(make_input, t0_ns):
 
     def seeds(planned, seed=3):
         model = ScriptedModel([THOUGHT, PLAN])
-        planner = _planner(model, seed=seed)
+        planner = planner_of(model, seed=seed)
         for stamp_ns in planned:
             model.asked.clear()
             planner.plan(make_input(stamp_ns=stamp_ns))
@@ -298,7 +232,7 @@ def test_the_seed_depends_on_the_stamp_only(make_input, t0_ns):
 
 
 def test_a_planner_bears_the_name_of_its_model():
-    assert _planner(ScriptedModel([])).name == 'scripted'
+    assert planner_of(ScriptedModel([])).name == 'scripted'
 
 
 @pytest.mark.parametrize(
@@ -334,7 +268,7 @@ def test_a_snapshot_is_decoded_and_planned(make_history):
     snapshot = Snapshot(history.stamp_ns, b'image', history, 'turn right')
     model = ScriptedModel([THOUGHT, PLAN])
     rgb = np.full((2, 3, 3), 7, dtype=np.uint8)
-    plan = plan_snapshot(_planner(model), snapshot, lambda image: rgb)
+    plan = plan_snapshot(planner_of(model), snapshot, lambda image: rgb)
     assert plan.valid
     (frame,) = model.started[0][0]
     assert (frame.name, frame.stamp_ns) == ('front', history.stamp_ns)
@@ -349,7 +283,7 @@ def test_an_image_that_cannot_be_decoded_gives_a_plan_with_its_reason(make_histo
     history = make_history()
     model = ScriptedModel([THOUGHT, PLAN])
     snapshot = Snapshot(history.stamp_ns, b'image', history, '')
-    plan = plan_snapshot(_planner(model), snapshot, decode)
+    plan = plan_snapshot(planner_of(model), snapshot, decode)
     assert (plan.reason, plan.detail) == (Reason.IMAGE_TRUNCATED, 'need 10 bytes, got 3')
     assert plan.stamp_ns == history.stamp_ns
     assert not model.started
@@ -366,7 +300,7 @@ CALM = CODEC.encode(np.full(10, 8.0), np.full(10, 0.011))
 
 def test_of_several_plans_the_one_that_ranks_first_is_driven(make_input):
     model = ScriptedModel([THOUGHT, FAST, THOUGHT, PLAN, THOUGHT, CALM])
-    plan = _planner(model, num_samples=3).plan(make_input(speeds=np.full(10, 8.0)))
+    plan = planner_of(model, num_samples=3).plan(make_input(speeds=np.full(10, 8.0)))
     assert plan.valid
     assert plan.replies[1] in (PLAN, CALM)
     assert len({seed for _, seed in model.started}) == 3
@@ -376,159 +310,25 @@ def test_of_several_plans_the_one_that_ranks_first_is_driven(make_input):
 
 def test_plans_that_failed_are_not_ranked(make_input):
     model = ScriptedModel([THOUGHT, 'no', THOUGHT, PLAN])
-    plan = _planner(model, num_samples=2).plan(make_input(speeds=np.full(10, 8.0)))
+    plan = planner_of(model, num_samples=2).plan(make_input(speeds=np.full(10, 8.0)))
     assert plan.valid
     assert plan.replies[1] == PLAN
 
 
 def test_when_all_fail_the_first_reason_is_told(make_input):
     model = ScriptedModel([THOUGHT, 'no', THOUGHT, 'nor'])
-    plan = _planner(model, num_samples=2).plan(make_input())
+    plan = planner_of(model, num_samples=2).plan(make_input())
     assert plan.reason is Reason.FORMAT
     assert plan.replies[1] == 'no'
 
 
 def test_no_further_plan_is_begun_when_time_is_up(make_input):
     model = ScriptedModel([THOUGHT, PLAN] * 4, seconds=0.2)
-    plan = _planner(model, num_samples=4).plan(make_input(), time_limit_s=0.75)
+    plan = planner_of(model, num_samples=4).plan(make_input(), time_limit_s=0.75)
     assert plan.valid
     assert len(model.started) == 2
 
 
 def test_one_sample_is_the_plan_as_it_was(make_input):
-    one = _planner(ScriptedModel([THOUGHT, FAST]), num_samples=1).plan(make_input())
+    one = planner_of(ScriptedModel([THOUGHT, FAST]), num_samples=1).plan(make_input())
     assert one.replies[1] == FAST
-
-
-TOKENS = ActionTokens()
-SLOWER = 'Scene: road\nObjects: none\nIntent: go straight, decelerate'
-
-
-def _written(first, last, curvature=0.0):
-    return TOKENS.encode(np.linspace(first, last, 10), np.full(10, curvature))
-
-
-KEEPS, SLOWS, TURNS = _written(8.0, 8.0), _written(8.0, 5.0), _written(8.0, 5.0, 0.03)
-
-
-def _plan_of(answers, make_input, time_limit_s=None, **options):
-    model = ScriptedModel(answers, seconds=0.1)
-    plan = _planner(model, codec=TOKENS, **options).plan(make_input(speeds=8.0), time_limit_s)
-    return plan, model
-
-
-def test_a_plan_that_does_what_its_intent_says_is_asked_for_once(make_input):
-    plan, model = _plan_of([SLOWER, SLOWS], make_input)
-    assert plan.valid
-    assert [asked['again'] for asked in model.asked] == [False, False]
-    assert model.asked[1]['reply_format'].quantiles == (0.5, 0.5) * 10
-
-
-def test_a_plan_that_does_not_do_what_its_intent_says_is_asked_for_again(make_input):
-    plan, model = _plan_of([SLOWER, KEEPS, TURNS, SLOWS], make_input)
-    assert plan.valid
-    assert plan.trajectory.speeds_mps[-1] == pytest.approx(5.0, abs=0.1)
-    assert plan.replies == (SLOWER, SLOWS)
-    assert len(plan.prompts) == 2
-    assert plan.tokens.generated == 10 + 11 + 12 + 13
-    assert plan.latency.plan_ms == pytest.approx(31.0 + 32.0 + 33.0)
-    _, first, second, third = model.asked
-    assert (first['again'], second['again'], third['again']) == (False, True, True)
-    assert second['text'] == third['text'] == first['text']
-    (slower, straight), (faster, righter) = (
-        asked['reply_format'].quantiles[:2] for asked in (second, third)
-    )
-    assert slower < straight == 0.5
-    assert faster == slower
-    assert righter < 0.5
-
-
-def test_each_try_leans_farther(make_input):
-    plan, model = _plan_of([SLOWER] + [KEEPS] * 5, make_input, intent_tries=4)
-    quantiles = [asked['reply_format'].quantiles[0] for asked in model.asked[1:]]
-    assert quantiles == sorted(set(quantiles), reverse=True)
-    assert len(quantiles) == 5
-    assert quantiles[-1] > 0.0
-    assert plan.replies == (SLOWER, KEEPS)
-
-
-@pytest.mark.parametrize('broken', ['no', _written(30.0, 38.0), ModelError('lost')])
-def test_a_try_that_fails_leaves_the_first_plan(make_input, broken):
-    plan, model = _plan_of([SLOWER, KEEPS, broken], make_input)
-    assert plan.valid
-    assert plan.replies == (SLOWER, KEEPS)
-    assert len(model.asked) == 3
-
-
-UNKNOWN = 'Scene: unknown.\nObjects: none.\nIntent: go straight, keep speed.'
-
-
-def test_in_a_scene_that_the_model_does_not_know_it_goes_on_and_says_so(make_input):
-    plan, model = _plan_of([UNKNOWN, SLOWS], make_input)
-    assert plan.valid
-    expected = half_acceleration(make_input(speeds=8.0).history)
-    assert (plan.trajectory.poses == expected.poses).all()
-    assert plan.trajectory.speeds_mps[-1] == 8.0
-    assert 'unknown' in plan.detail
-    assert len(model.asked) == len(plan.prompts) == len(plan.replies) == 1
-    assert plan.latency.plan_ms == 0.0
-    plan, _ = _plan_of([UNKNOWN, KEEPS], make_input, unknown_scene='model')
-    assert plan.replies == (UNKNOWN, KEEPS)
-    assert plan.detail == ''
-
-
-def test_going_on_is_checked_as_a_plan_is(make_input):
-    model = ScriptedModel([UNKNOWN])
-    plan = _planner(model).plan(make_input(speeds=30.0, curvatures=0.1))
-    assert plan.reason is Reason.IMPLAUSIBLE
-
-
-RED = 'Scene: straight, red light 12 m.\nObjects: none.\nIntent: go straight, stop, red light.'
-STOPS_LATE = TOKENS.encode(np.maximum(np.arange(8.0, -2.0, -1.0), 0.0), np.zeros(10))
-
-
-def test_a_plan_that_passes_the_red_light_that_its_words_name_stands_before_it(make_input):
-    plan, _ = _plan_of([RED, STOPS_LATE], make_input)
-    assert plan.valid
-    assert plan.trajectory.poses[-1, 0] == pytest.approx(10.0, abs=0.5)
-    assert plan.replies == (RED, STOPS_LATE)
-    assert 'red light' in plan.detail
-
-
-def test_before_a_red_light_it_brakes_no_harder_than_is_plausible(make_input):
-    limits = PlausibilityLimits(max_acceleration_mps2=4.0)
-    plan, _ = _plan_of([RED.replace('12 m', '9 m'), STOPS_LATE], make_input, limits=limits)
-    speeds = np.concatenate([[8.0], plan.trajectory.speeds_mps])
-    assert -4.1 < np.diff(speeds).min() / 0.5 < -3.8
-
-
-@pytest.mark.parametrize(
-    ('words', 'options'),
-    [
-        (RED, {'red_light': 'model'}),
-        (RED.replace('red light 12', 'red light 3'), {}),
-        (RED.replace('red light 12', 'green light 12'), {}),
-        (RED.replace('red light 12', 'yellow light 12'), {}),
-        (RED.replace('red light 12', 'red light 40'), {}),
-        (RED.replace('red light 12 m', 'no light'), {}),
-    ],
-)
-def test_other_plans_are_driven_as_they_are(make_input, words, options):
-    plan, _ = _plan_of([words, STOPS_LATE], make_input, **options)
-    assert plan.trajectory.poses[-1, 0] == pytest.approx(18.0, abs=0.2)
-    assert plan.detail == ''
-
-
-def test_without_tries_or_time_the_first_plan_is_driven(make_input):
-    for options in ({'intent_tries': 0}, {'time_limit_s': 0.25}):
-        plan, model = _plan_of([SLOWER, KEEPS, SLOWS], make_input, **options)
-        assert plan.valid
-        assert plan.replies == (SLOWER, KEEPS)
-        assert len(model.asked) == 2
-
-
-def test_a_plan_in_words_is_asked_for_once_whatever_its_intent(make_input):
-    model = ScriptedModel([SLOWER, PLAN])
-    plan = _planner(model).plan(make_input(speeds=8.0))
-    assert plan.valid
-    assert len(model.asked) == 2

@@ -277,7 +277,9 @@ def test_a_run_in_parts_that_was_cut_off_goes_on(start, tmp_path, stage):
     changes = {'stage': stage, 'save_every': 1, 'log_every': 1}
     config = _config(start, tmp_path / 'parts', sharded=True, **changes)
     ran = _torchrun(config, tmp_path / 'cut.yaml')
+    deadline_s = time.monotonic() + 300.0
     while ran.poll() is None and newest_state(tmp_path / 'parts') is None:
+        assert time.monotonic() < deadline_s
         time.sleep(0.05)
     ran.send_signal(signal.SIGTERM)
     _, err = ran.communicate(timeout=300)
